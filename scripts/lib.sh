@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# What every script shares: where the repository is, one way to speak, one way to tell the time.
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+# The whole command's clock: a script called by another one counts on.
+HOLDFAST_STARTED=${HOLDFAST_STARTED:-$(date +%s)}
+export HOLDFAST_STARTED
+
+elapsed() { echo $(($(date +%s) - HOLDFAST_STARTED)); }
+step() { printf '%4ss  %s\n' "$(elapsed)" "$*"; }
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+# quietly WHAT COMMAND...: says WHAT in one line, keeps the output to itself unless the command fails.
+quietly() {
+  local what=$1 log
+  shift
+  step "$what"
+  log=$(mktemp)
+  if ! "$@" >"$log" 2>&1; then
+    tail -n 25 "$log" >&2
+    rm -f "$log"
+    fail "failed: $what"
+  fi
+  rm -f "$log"
+}
+
+# within SECONDS COMMAND...: bounded where the system can bound it (a bare macOS cannot).
+within() {
+  local seconds=$1
+  shift
+  if command -v timeout >/dev/null; then timeout "$seconds" "$@"; else "$@"; fi
+}
