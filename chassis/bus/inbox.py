@@ -1,0 +1,43 @@
+"""Consumers' side of exactly one effect: each event is let through once, with its effect."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from chassis.metrics import BUS_DUPLICATES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chassis.bus.event import Event
+    from chassis.store.postgres import Connection, Database
+
+# Longer than a record stays in Kafka, so no redelivery can come after its mark is gone.
+KEEP_DAYS = 8
+
+
+async def take_new(connection: Connection, consumer: str, events: Sequence[Event]) -> list[Event]:
+    """Marks `events` as received, and returns those that were not marked before, in order.
+
+    Call it first in the transaction of the effect: mark and effect stand or fall together.
+    """
+    once = list({e.id: e for e in events}.values())
+    rows = await connection.fetch(
+        "INSERT INTO inbox (consumer, event_id) SELECT $1, unnest($2::uuid[])"
+        " ON CONFLICT DO NOTHING RETURNING event_id",
+        consumer,
+        # In one order everywhere, so that two instances with the same events cannot deadlock.
+        sorted(uuid.UUID(e.id) for e in once),
+    )
+    new = {str(row["event_id"]) for row in rows}
+    if len(new) < len(events):
+        BUS_DUPLICATES.labels(consumer).inc(len(events) - len(new))
+    return [e for e in once if e.id in new]
+
+
+async def forget_old(database: Database) -> None:
+    """Removes marks that no redelivery can need any more; run it now and then."""
+    await database.execute(
+        "DELETE FROM inbox WHERE received_at < now() - make_interval(days => $1)", KEEP_DAYS
+    )

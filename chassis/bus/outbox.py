@@ -1,0 +1,117 @@
+"""Producers' side of exactly one effect: what is committed is told, in order, whatever dies.
+
+A service writes its events into the outbox table in the transaction of their cause. One relay at
+a time, over all instances, holds the lease; it publishes the oldest events, waits until the
+brokers have acknowledged them, and removes them. Killed in between, its successor publishes some
+again: the same ids, so consumers see nothing new. A relay that was paused and comes back can only
+repeat what its successor has already said; it never overtakes, since a consumer acts on the first
+copy of an event, and first copies are published in the outbox's order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from chassis.metrics import OUTBOX_LEADER, OUTBOX_WAITING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chassis.bus.event import Event
+    from chassis.bus.producer import Producer
+    from chassis.store.postgres import Connection, Database
+
+log = logging.getLogger(__name__)
+
+_LEASE_SECONDS = 3.0
+_STANDBY_SECONDS = 1.0
+_POLL_SECONDS = 0.05
+_BATCH = 500
+
+
+async def append(connection: Connection, topic: str, events: Sequence[Event]) -> None:
+    """Writes `events` to be published, in the caller's transaction."""
+    await connection.execute(
+        "INSERT INTO outbox (topic, key, value)"
+        " SELECT $1, k, v FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS e(k, v, n)"
+        " ORDER BY n",
+        topic,
+        [e.key for e in events],
+        [e.encode() for e in events],
+    )
+
+
+class Relay:
+    """Publishes a database's outbox, if it is this instance's turn."""
+
+    def __init__(self, database: Database, producer: Producer, holder: str) -> None:
+        """`holder` is the instance's name."""
+        self._database = database
+        self._producer = producer
+        self._holder = holder
+
+    async def run(self) -> None:
+        """Until cancelled; gives the lease back then, so that another takes over at once."""
+        try:
+            while True:
+                if await self._lease():
+                    OUTBOX_LEADER.set(1)
+                    await self._lead()
+                OUTBOX_LEADER.set(0)
+                await asyncio.sleep(_STANDBY_SECONDS)
+        finally:
+            OUTBOX_LEADER.set(0)
+            await self._release()
+
+    async def _lead(self) -> None:
+        """Publishes until the lease is lost. It is renewed while the brokers take their time."""
+        log.info("relay: active")
+        publishing: asyncio.Task[None] = asyncio.create_task(self._publish())
+        try:
+            while await self._lease() and not publishing.done():
+                await asyncio.wait({publishing}, timeout=_LEASE_SECONDS / 3)
+        finally:
+            publishing.cancel()
+            (failure,) = await asyncio.gather(publishing, return_exceptions=True)
+            log.info("relay: standing by")
+        if isinstance(failure, Exception):
+            raise failure
+
+    async def _publish(self) -> None:
+        while True:
+            rows = await self._database.fetch(
+                "SELECT position, topic, key, value FROM outbox ORDER BY position LIMIT $1", _BATCH
+            )
+            OUTBOX_WAITING.set(len(rows))
+            if not rows:
+                await asyncio.sleep(_POLL_SECONDS)
+                continue
+            await self._producer.publish(
+                [(r["topic"], r["key"].encode(), r["value"]) for r in rows]
+            )
+            await self._database.execute(
+                "DELETE FROM outbox WHERE position = ANY($1::bigint[])",
+                [r["position"] for r in rows],
+            )
+
+    async def _lease(self) -> bool:
+        """Takes the lease or renews it; False while another holds it."""
+        row = await self._database.fetchrow(
+            "INSERT INTO leases AS l (name, holder, term, expires_at)"
+            " VALUES ('outbox', $1, 1, now() + make_interval(secs => $2))"
+            " ON CONFLICT (name) DO UPDATE SET holder = $1,"
+            "   term = l.term + CASE WHEN l.holder = $1 THEN 0 ELSE 1 END,"
+            "   expires_at = excluded.expires_at"
+            " WHERE l.holder = $1 OR l.expires_at < now() RETURNING term",
+            self._holder,
+            _LEASE_SECONDS,
+        )
+        return row is not None
+
+    async def _release(self) -> None:
+        await self._database.execute(
+            "UPDATE leases SET expires_at = now() WHERE name = 'outbox' AND holder = $1",
+            self._holder,
+        )

@@ -1,0 +1,40 @@
+"""Topics are made by whoever starts first; all know the same few settings."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+from kafka.errors import TopicAlreadyExistsError
+
+log = logging.getLogger(__name__)
+
+_PARTITIONS = 6
+_REPLICAS = 3
+
+
+async def ensure(brokers: str, topics: list[str], *, replicas: int = _REPLICAS) -> None:
+    """Makes those of `topics` that do not exist yet.
+
+    Raises:
+        KafkaError: the cluster cannot be reached, or has fewer brokers than replicas.
+    """
+    await asyncio.to_thread(_ensure, brokers.split(","), topics, replicas)
+
+
+def _ensure(brokers: list[str], topics: list[str], replicas: int) -> None:
+    admin = KafkaAdminClient(
+        bootstrap_servers=brokers, request_timeout_ms=10_000, bootstrap_timeout_ms=10_000
+    )
+    try:
+        missing = sorted(set(topics) - set(admin.list_topics()))
+        for topic in missing:
+            try:
+                admin.create_topics([NewTopic(topic, _PARTITIONS, replicas)])
+                log.info("topic made", extra={"topic": topic})
+            except TopicAlreadyExistsError:
+                pass
+    finally:
+        admin.close()

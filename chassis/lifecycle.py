@@ -1,0 +1,162 @@
+"""Start, get ready, drain, stop: the life of every process, in that order.
+
+Live and ready are not the same. Live: the event loop answers; if not, restart it. Ready: give it
+work. A process is ready once its own start is done and until it is told to stop. The loss of a
+store that all instances share makes none of them unready: they would leave the pool all at once,
+and a decided 503 from an instance beats a refusal from an empty pool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, TypeVar
+
+import uvicorn
+import uvloop
+
+from chassis import logs
+from chassis.metrics import TASK_CRASHES
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from chassis.config import Settings
+
+log = logging.getLogger(__name__)
+
+# The balancers close idle connections after 30 s; the side that may start a request closes first.
+_KEEP_ALIVE_SECONDS = 75
+_RESTART_BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
+
+
+class Lifecycle:
+    """Whether this process is ready, and if not, why."""
+
+    def __init__(self) -> None:
+        self._waiting: set[str] = set()
+        self.draining = False
+
+    def wait_for(self, step: str) -> None:
+        """The process is not ready until `step` is done."""
+        self._waiting.add(step)
+
+    def done(self, step: str) -> None:
+        """`step` of the start is done."""
+        self._waiting.discard(step)
+
+    @property
+    def ready(self) -> bool:
+        """Give it work?"""
+        return not self.draining and not self._waiting
+
+    @property
+    def reason(self) -> str:
+        """In a word or two, for a person and for the balancer."""
+        if self.draining:
+            return "draining"
+        if self._waiting:
+            return "starting: " + ", ".join(sorted(self._waiting))
+        return "ready"
+
+
+@asynccontextmanager
+async def background(name: str, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Runs `work` beside the requests; when it fails it is logged, counted and started again."""
+
+    async def supervise() -> None:
+        failures = 0
+        while True:
+            try:
+                await work()
+            except Exception:
+                log.exception("background task failed", extra={"task": name})
+                TASK_CRASHES.labels(name).inc()
+            else:
+                return
+            await asyncio.sleep(
+                _RESTART_BACKOFF_SECONDS[min(failures, len(_RESTART_BACKOFF_SECONDS) - 1)]
+            )
+            failures += 1
+
+    task = asyncio.create_task(supervise(), name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def startup(
+    life: Lifecycle, step: str, work: Callable[[], Awaitable[None]]
+) -> AsyncIterator[None]:
+    """Does a step of the start in the background, as often as it takes; ready only afterwards."""
+    life.wait_for(step)
+
+    async def once() -> None:
+        await work()
+        life.done(step)
+        log.info("start: done", extra={"step": step})
+
+    async with background(step, once):
+        yield
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: our drain comes before its stop."""
+
+    def capture_signals(self) -> AbstractAsyncContextManager[None]:  # type: ignore[override]
+        return nullcontext()
+
+
+S = TypeVar("S", bound="Settings")
+Build = Callable[[S, Lifecycle], AbstractAsyncContextManager["FastAPI"]]
+
+
+def run(settings: S, build: Build[S]) -> None:
+    """The main function of every service: returns when the process has stopped cleanly."""
+    logs.configure(settings)
+    uvloop.run(_live(settings, build))
+
+
+async def _live(settings: S, build: Build[S]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+
+    life = Lifecycle()
+    async with build(settings, life) as app:
+        server = _Server(
+            uvicorn.Config(
+                app,
+                host="0.0.0.0",
+                port=settings.port,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=int(settings.finish_seconds),
+            )
+        )
+        serving = asyncio.create_task(server.serve(), name="serve")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        log.info("started", extra={"port": settings.port})
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+
+        if not serving.done():
+            life.draining = True
+            log.info("draining", extra={"seconds": settings.drain_seconds})
+            await asyncio.sleep(settings.drain_seconds)
+            server.should_exit = True
+        stopping.cancel()
+        await serving
+    log.info("stopped")

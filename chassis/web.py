@@ -1,0 +1,239 @@
+"""The HTTP shell of every service: health, metrics, problem details, and one pass around a request.
+
+The pass is plain ASGI in one layer: at a thousand requests a second, a stack of framework
+middlewares costs more than the routes do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from chassis import metrics
+from chassis.context import RequestContext, accept_request_id, current_request
+from chassis.problems import DeadlineMissed, FieldError, InvalidRequest, Problem, TooLarge
+from chassis.resilience import Deadline, ResilienceError, current_deadline
+from chassis.trace import Trace
+
+if TYPE_CHECKING:
+    from chassis.config import Settings
+    from chassis.lifecycle import Lifecycle
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger("access")
+
+PROBLEM_JSON = "application/problem+json"
+_SLOW_SECONDS = 1.0
+_SERVER_ERROR = 500
+_QUIET = ("/healthz", "/readyz", "/metrics")
+
+
+def create_app(settings: Settings, life: Lifecycle, *, title: str, **options: Any) -> FastAPI:
+    """An app with everything but the routes. `options` go to FastAPI."""
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, **options)
+    app.add_exception_handler(Problem, _answer_problem)
+    app.add_exception_handler(ResilienceError, _answer_resilience)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> Response:
+        return Response("live\n", media_type="text/plain")
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> Response:
+        status = 200 if life.ready else 503
+        return Response(f"{life.reason}\n", status, media_type="text/plain")
+
+    @app.get("/metrics", include_in_schema=False)
+    async def prometheus() -> Response:
+        return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE_LATEST)
+
+    app.add_middleware(Shell, settings=settings)
+    return app
+
+
+class Shell:
+    """Around every request: who asks, how long it may take, how big it may be, how it went."""
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self._app = app
+        self._served_by = f"{settings.zone}/{settings.instance}".encode()
+        self._max_body = settings.max_body_bytes
+        self._seconds = settings.request_seconds
+        self._sample = settings.access_log_sample
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        context = _context(headers)
+        deadline = Deadline.from_header(
+            _text(headers, b"x-request-timeout-ms"), default=self._seconds, most=self._seconds
+        )
+        reply = _Reply(send, context.request_id, self._served_by)
+        in_request = current_request.set(context)
+        in_deadline = current_deadline.set(deadline)
+        metrics.IN_FLIGHT.inc()
+        try:
+            body = _LimitedBody(receive, headers, self._max_body)
+            async with asyncio.timeout(deadline.remaining()):
+                await self._app(scope, body, reply)
+        except TimeoutError:
+            await reply.problem(DeadlineMissed())
+        except TooLarge as problem:
+            await reply.problem(problem)
+        except Exception:
+            log.exception("request failed", extra={"path": scope["path"]})
+            await reply.problem(Problem())
+        finally:
+            metrics.IN_FLIGHT.dec()
+            self._record(scope, reply.status, time.perf_counter() - began)
+            current_deadline.reset(in_deadline)
+            current_request.reset(in_request)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        path = scope["path"]
+        if path in _QUIET:
+            return
+        route = getattr(scope.get("route"), "path", "none")
+        method = scope["method"]
+        metrics.REQUESTS.labels(method, route, status).inc()
+        metrics.REQUEST_SECONDS.labels(method, route).observe(seconds)
+        notable = status >= _SERVER_ERROR or seconds > _SLOW_SECONDS
+        if notable or random.random() < self._sample:  # noqa: S311 - a sample, not a secret
+            log.info(
+                "request",
+                extra={
+                    "method": method,
+                    "path": path,
+                    "status": status,
+                    "ms": round(seconds * 1000, 2),
+                },
+            )
+
+
+class _LimitedBody:
+    """Receives no more than `limit` bytes, whether their number was announced or not."""
+
+    def __init__(self, receive: Receive, headers: dict[bytes, bytes], limit: int) -> None:
+        announced = headers.get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > limit:
+            raise TooLarge(f"At most {limit} bytes")
+        self._receive = receive
+        self._left = limit
+        self._limit = limit
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:  # the framework lets only its own kind of error through from here
+                raise HTTPException(TooLarge.status, "Too large")
+        return message
+
+
+class _Reply:
+    """Sends the answer on, with our headers, and remembers how it went."""
+
+    def __init__(self, send: Send, request_id: str, served_by: bytes) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._served_by = served_by
+        self.status = 499  # the caller left before an answer began (nginx's number for it)
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = message["headers"] = list(message.get("headers", ()))
+            served_by = self._served_by
+            for i, (name, value) in enumerate(headers):
+                if name == b"x-served-by":  # who answered behind us comes first
+                    served_by = value + b", " + served_by
+                    del headers[i]
+                    break
+            headers.append((b"x-request-id", self._request_id.encode()))
+            headers.append((b"x-served-by", served_by))
+        await self._send(message)
+
+    async def problem(self, problem: Problem) -> None:
+        """Answers with a problem, unless an answer has begun: then it can only be cut off."""
+        if self.status != 499:  # noqa: PLR2004 - see above
+            return
+        body = problem.body(self._request_id)
+        headers = [(b"content-type", PROBLEM_JSON.encode()), (b"content-length", b"%d" % len(body))]
+        headers += [(k.lower().encode(), v.encode()) for k, v in problem.headers().items()]
+        await self({"type": "http.response.start", "status": problem.status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _context(headers: dict[bytes, bytes]) -> RequestContext:
+    trace = Trace.parse(_text(headers, b"traceparent"))
+    return RequestContext(
+        accept_request_id(_text(headers, b"x-request-id")),
+        trace.child() if trace else Trace.begin(),
+        _text(headers, b"x-account-id"),
+    )
+
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return value.decode("latin-1") if value is not None else None
+
+
+async def _answer_problem(_: Request, error: Exception) -> Response:
+    problem = error if isinstance(error, Problem) else Problem()
+    context = current_request.get()
+    return Response(
+        problem.body(context.request_id if context else None),
+        problem.status,
+        problem.headers(),
+        PROBLEM_JSON,
+    )
+
+
+async def _answer_resilience(request: Request, error: Exception) -> Response:
+    """A guard refused: the caller may come back, and is told when."""
+    problem = Problem(str(error), retry_after=getattr(error, "retry_after", None) or 1.0)
+    problem.status, problem.type, problem.title = 503, "overloaded", "Too busy for this just now"
+    return await _answer_problem(request, problem)
+
+
+async def _answer_invalid(request: Request, error: Exception) -> Response:
+    fields = error.errors() if isinstance(error, RequestValidationError) else []
+    return await _answer_problem(
+        request,
+        InvalidRequest(
+            errors=tuple(
+                FieldError(".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]), e["msg"])
+                for e in fields
+            )
+        ),
+    )
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: no such route, wrong method."""
+    problem = Problem()
+    if isinstance(error, HTTPException):
+        problem = Problem(str(error.detail))
+        problem.status, problem.title = error.status_code, str(error.detail)
+        problem.type = str(error.detail).lower().replace(" ", "-")
+    response = await _answer_problem(request, problem)
+    response.headers.update(getattr(error, "headers", None) or {})
+    return response
