@@ -77,6 +77,7 @@ class Shell:
         self._sample = settings.access_log_sample
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, from its head to its last byte."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -140,6 +141,7 @@ class _LimitedBody:
         self._limit = limit
 
     async def __call__(self) -> Message:
+        """The next message, if it is within the limit."""
         message = await self._receive()
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
@@ -158,6 +160,7 @@ class _Reply:
         self.status = 499  # the caller left before an answer began (nginx's number for it)
 
     async def __call__(self, message: Message) -> None:
+        """Sends one message on."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = message["headers"] = list(message.get("headers", ()))

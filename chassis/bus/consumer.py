@@ -18,7 +18,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from chassis.resilience import ResilienceError
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.errors import CommitFailedError, KafkaError
 from kafka.structs import OffsetAndMetadata
@@ -29,6 +28,7 @@ from chassis.bus.offsets import OffsetTracker
 from chassis.context import RequestContext, current_request
 from chassis.metrics import BUS_CONSUMED, BUS_LAG, BUS_RETRIES
 from chassis.problems import Unavailable
+from chassis.resilience import ResilienceError
 from chassis.trace import Trace
 
 if TYPE_CHECKING:
@@ -223,29 +223,42 @@ class Consumer:
                 await self._set_aside(record, error, tries=1)
         if not letters:
             return
-        failures = tries = 0
-        while True:
+        try:
+            await self._effect_when_possible([event for _, event in letters])
+        except Exception as error:
+            log.warning("bus: handling failed", exc_info=True, extra={"group": self._group})
+            if len(letters) == 1:
+                await self._again(*letters[0], error)
+            else:  # find the culprit: each by itself
+                for record, _ in letters:
+                    await self._process([record])
+
+    async def _again(self, record: Any, event: Event, error: Exception) -> None:
+        """The record failed once by its own fault: some more tries, then aside with it."""
+        for tries in range(1, _TRIES):
+            BUS_RETRIES.labels(self._group).inc()
+            await asyncio.sleep(_backoff(tries))
             try:
-                await self._effect([event for _, event in letters])
+                await self._effect_when_possible([event])
+            except Exception as again:  # noqa: BLE001 - whatever it is, the record is to blame
+                error = again
+            else:
+                return
+        await self._set_aside(record, error, _TRIES)
+
+    async def _effect_when_possible(self, events: list[Event]) -> None:
+        """Waits, for as long as it takes, while what the effect needs is away."""
+        for failures in itertools.count():
+            try:
+                await self._effect(events)
             except _AWAY as error:
                 log.warning(
                     "bus: waiting", extra={"group": self._group, "kind": type(error).__name__}
                 )
-            except Exception as error:
-                tries += 1
-                log.warning("bus: handling failed", exc_info=True, extra={"group": self._group})
-                if len(letters) > 1:  # find the culprit: each by itself
-                    for record, _ in letters:
-                        await self._process([record])
-                    return
-                if tries == _TRIES:
-                    await self._set_aside(letters[0][0], error, tries)
-                    return
+                BUS_RETRIES.labels(self._group).inc()
+                await asyncio.sleep(_backoff(failures))
             else:
                 return
-            BUS_RETRIES.labels(self._group).inc()
-            await asyncio.sleep(_backoff(failures))
-            failures += 1
 
     async def _set_aside(self, record: Any, error: Exception, tries: int) -> None:
         for failures in itertools.count():
@@ -266,7 +279,7 @@ class Consumer:
         BUS_CONSUMED.labels(self._group).inc(len(events))
 
 
-class _Rebalance(ConsumerRebalanceListener):
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc] # the library is untyped
     """Partitions that went to another member are no longer held here."""
 
     def __init__(self, consumer: Consumer) -> None:

@@ -1,4 +1,4 @@
-"""Publishing to Kafka from asyncio. kafka-python has an I/O thread of its own; this is the bridge."""
+"""Publishing to Kafka from asyncio: a bridge to kafka-python, which has its own I/O thread."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 _ACQUIRE_SECONDS = 0.8
 _CONNECT_SECONDS = 1.0
 _COMMAND_SECONDS = 4.0
+_MIGRATE_SECONDS = 300
 _TRIES = 3
 _PAUSE_SECONDS = 0.05
 
@@ -137,10 +138,13 @@ class Database:
 
         return await self._persist("execute", once)
 
-    async def migrate(self, *sources: Path) -> None:
+    async def migrate(
+        self, *sources: Path, fill: Callable[[Connection], Awaitable[None]] | None = None
+    ) -> None:
         """Applies the .sql files of the given files and folders in order, each once, ever.
 
-        Instances that start together take turns by a lock. A file's name is its identity.
+        A file's name is its identity. `fill` runs afterwards, each time, for data that must be
+        there; all is one transaction, and instances that start together take turns by a lock.
         """
         async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
             await connection.execute(
@@ -148,7 +152,10 @@ class Database:
                 "SET idle_in_transaction_session_timeout = 0"
             )
             try:
-                await _migrate(connection, _sql_files(sources))
+                async with connection.transaction():
+                    await _migrate(connection, _sql_files(sources))
+                    if fill is not None:
+                        await fill(connection)
             finally:
                 await connection.execute("RESET ALL")
 
@@ -177,16 +184,17 @@ def _sql_files(sources: Sequence[Path]) -> list[Path]:
 
 
 async def _migrate(connection: Connection, files: list[Path]) -> None:
-    async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtext('migrate'))", timeout=300)
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS migrations"
-            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-        )
-        applied = {r["name"] for r in await connection.fetch("SELECT name FROM migrations")}
-        for file in files:
-            if file.name in applied:
-                continue
-            await connection.execute(file.read_text(), timeout=300)
-            await connection.execute("INSERT INTO migrations (name) VALUES ($1)", file.name)
-            log.info("migrated", extra={"file": file.name})
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtext('migrate'))", timeout=_MIGRATE_SECONDS
+    )
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS migrations"
+        " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    applied = {r["name"] for r in await connection.fetch("SELECT name FROM migrations")}
+    for file in files:
+        if file.name in applied:
+            continue
+        await connection.execute(file.read_text(), timeout=_MIGRATE_SECONDS)
+        await connection.execute("INSERT INTO migrations (name) VALUES ($1)", file.name)
+        log.info("migrated", extra={"file": file.name})

@@ -79,7 +79,8 @@ class Redis:
         Raises:
             StoreUnavailable: no replica answered either.
         """
-        return await self._run("get_stale", self._replicas, lambda r: r.get(key))
+        value = await self._run("get_stale", self._replicas, lambda r: r.get(key))
+        return value.encode() if isinstance(value, str) else value
 
 
 def _client(nodes: str, password: SecretStr, **options: Any) -> RedisCluster:
