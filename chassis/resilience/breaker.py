@@ -230,7 +230,7 @@ class _CircuitView(pybreaker.CircuitBreakerStorage):
         self._circuit = circuit
         self._clock = clock
 
-    @property
+    @property  # type: ignore[misc]  # read-only: see above
     def state(self) -> str:
         return self._circuit.state
 
@@ -242,7 +242,7 @@ class _CircuitView(pybreaker.CircuitBreakerStorage):
     def success_counter(self) -> int:
         return self._circuit.good_probes
 
-    @property
+    @property  # type: ignore[misc]  # read-only: see above
     def opened_at(self) -> None:
         return None
 

@@ -22,7 +22,7 @@ from typing import ParamSpec, TypeVar
 
 from chassis.resilience.breaker import CircuitBreaker
 from chassis.resilience.bulkhead import Bulkhead
-from chassis.resilience.deadline import Deadline
+from chassis.resilience.deadline import Deadline, current_deadline
 from chassis.resilience.errors import DeadlineExceeded
 from chassis.resilience.events import Observer, emit
 from chassis.resilience.retry import Retry
@@ -37,7 +37,7 @@ class Guard:
 
     Attributes:
         name: of the dependency, for the observer.
-        seconds: for everything together; an earlier current deadline wins.
+        seconds: for everything together; a current deadline that is earlier wins.
         attempt_seconds: for one attempt; when they are over it has failed with TimeoutError.
         bulkhead: how many at a time.
         retry: how often, and within which budget.
@@ -71,10 +71,12 @@ class Guard:
                     await inner.enter_async_context(asyncio.timeout(self.attempt_seconds))
                 return await fn(*args, **kwargs)
 
+        seconds = self.seconds
+        deadline = current_deadline.get() if seconds is None else Deadline.after(seconds)
         try:
             async with AsyncExitStack() as outer:
-                if self.seconds is not None:
-                    await outer.enter_async_context(Deadline.after(self.seconds).enforce())
+                if deadline is not None:
+                    await outer.enter_async_context(deadline.enforce())
                 if self.bulkhead is not None:
                     await outer.enter_async_context(self.bulkhead)
                 return await (attempt() if self.retry is None else self.retry(attempt))

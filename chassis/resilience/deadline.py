@@ -85,7 +85,7 @@ class Deadline:
         outer = current_deadline.get()
         effective = self if outer is None or self.remaining() < outer.remaining() else outer
         token = current_deadline.set(effective)
-        scope = asyncio.timeout(self.remaining())
+        scope = asyncio.timeout(effective.remaining())
         try:
             async with scope:
                 yield effective
