@@ -152,5 +152,5 @@ class MeshClient:
                 headers["X-Account-Id"] = request.account_id
         deadline = current_deadline.get()
         if deadline is not None:
-            headers["X-Request-Timeout-Ms"] = deadline.header()
+            headers["X-Request-Timeout-Ms"] = deadline.to_header()
         return headers

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chassis.metrics import OUTBOX_LEADER, OUTBOX_WAITING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from chassis.store.postgres import Connection, Database
 
 log = logging.getLogger(__name__)
+
+SCHEMA = Path(__file__).parent / "schema.sql"
 
 _LEASE_SECONDS = 3.0
 _STANDBY_SECONDS = 1.0

@@ -1,0 +1,133 @@
+"""Routes of orders."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from fastapi import FastAPI, Header, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from chassis.lifecycle import Lifecycle
+from chassis.problems import FieldError, InvalidRequest, NotFound, Unauthorized
+from chassis.web import create_app as create_shell
+from services.orders.config import OrdersSettings
+from services.orders.decisions import MOST_SEATS, Order, PlaceOrder, check_key
+from services.orders.store import Store
+from services.programme import Show
+
+
+class OrderRequest(BaseModel):
+    """What a caller sends."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    show_id: int
+    seats: int = Field(ge=1, le=MOST_SEATS)
+    card: Literal["tok_ok", "tok_declined", "tok_slow"] = "tok_ok"
+
+
+class Money(BaseModel):
+    """An amount in minor units (cents)."""
+
+    amount: int
+    currency: str
+
+
+class OrderAnswer(BaseModel):
+    """An order, as its owner sees it."""
+
+    id: uuid.UUID
+    show_id: int
+    status: Literal["pending", "confirmed", "declined"]
+    seats: list[int]
+    total: Money
+    created_at: str
+
+
+class OrderPage(BaseModel):
+    """Some orders, and where to go on."""
+
+    items: list[OrderAnswer]
+    next_cursor: str | None
+
+
+Account = Annotated[str | None, Header(alias="X-Account-Id", include_in_schema=False)]
+
+
+def create_app(
+    settings: OrdersSettings, life: Lifecycle, store: Store, shows: Mapping[int, Show]
+) -> FastAPI:
+    """Wires the routes to the store."""
+    app = create_shell(settings, life, title="orders")
+
+    @app.post("/orders", status_code=201, response_model=OrderAnswer)
+    async def place_order(
+        request: OrderRequest,
+        account: Account = None,
+        key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+    ) -> Response:
+        """Takes seats and places an order. The same key again gets the same answer again."""
+        account_id = _signed_in(account)
+        order, replayed = await store.place(_command(request, shows, account_id, check_key(key)))
+        headers = {"Location": f"/orders/{order.id}"}
+        if replayed:
+            headers["Idempotency-Replayed"] = "true"
+        return JSONResponse(order.answer(), 201, headers)
+
+    @app.get("/orders/{order_id}", response_model=OrderAnswer)
+    async def get_order(order_id: str, account: Account = None) -> Response:
+        """One order of the caller's."""
+        account_id = _signed_in(account)
+        return JSONResponse((await store.get(_order_id(order_id), account_id)).answer())
+
+    @app.get("/orders", response_model=OrderPage)
+    async def list_orders(
+        account: Account = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        cursor: uuid.UUID | None = None,
+    ) -> Response:
+        """The caller's orders, newest first."""
+        orders = await store.of_account(_signed_in(account), limit + 1, cursor)
+        return JSONResponse(_page(orders, limit))
+
+    return app
+
+
+def _signed_in(account: str | None) -> str:
+    if account is None:
+        raise Unauthorized
+    return account
+
+
+def _order_id(given: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(given)
+    except ValueError:
+        raise NotFound("No such order") from None
+
+
+def _command(
+    request: OrderRequest, shows: Mapping[int, Show], account_id: str, key: str
+) -> PlaceOrder:
+    show = shows.get(request.show_id)
+    if show is None:
+        raise InvalidRequest(errors=(FieldError("show_id", "there is no such show"),))
+    return PlaceOrder(
+        order_id=str(uuid.uuid4()),
+        account_id=account_id,
+        key=key,
+        show_id=show.id,
+        seats=request.seats,
+        card=request.card,
+        amount=show.price_amount * request.seats,
+        currency=show.price_currency,
+    )
+
+
+def _page(orders: list[Order], limit: int) -> dict[str, object]:
+    shown = orders[:limit]
+    more = len(orders) > limit
+    return {"items": [o.answer() for o in shown], "next_cursor": shown[-1].id if more else None}

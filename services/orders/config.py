@@ -1,0 +1,15 @@
+"""Settings of orders."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from chassis.config import KafkaSettings, PostgresSettings, Settings
+
+
+class OrdersSettings(Settings, PostgresSettings, KafkaSettings):
+    """What orders is told from its environment."""
+
+    service: str = "orders"
+    programme_seed: int = Field(2026, description="which season is on sale; the same for catalog")
+    keys_kept_hours: int = Field(24, ge=1, description="how long an Idempotency-Key is remembered")
