@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from chassis.trace import Trace
 
-_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,128}$")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ current_request: ContextVar[RequestContext | None] = ContextVar("current_request
 
 def accept_request_id(given: str | None) -> str:
     """The caller's request id if it is harmless in a header and a log, else a new one."""
-    if given and _REQUEST_ID.match(given):
+    if given and _REQUEST_ID.fullmatch(given):
         return given
     return secrets.token_hex(12)
 

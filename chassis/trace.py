@@ -6,7 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass
 
-_TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _SAMPLED = "01"
 
 
@@ -26,7 +26,7 @@ class Trace:
     @classmethod
     def parse(cls, header: str | None) -> Trace | None:
         """The caller's trace; None if absent or malformed (then a new one begins: section 3.2)."""
-        match = _TRACEPARENT.match(header) if header else None
+        match = _TRACEPARENT.fullmatch(header) if header else None
         if match is None or not int(match[1], 16) or not int(match[2], 16):
             return None
         return cls(match[1], match[2], match[3])

@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from chassis import metrics
 from chassis.context import RequestContext, accept_request_id, current_request
 from chassis.problems import DeadlineMissed, FieldError, InvalidRequest, Problem, TooLarge
-from chassis.resilience import Deadline, ResilienceError, current_deadline
+from chassis.resilience import Deadline, DeadlineExceeded, ResilienceError, current_deadline
 from chassis.trace import Trace
 
 if TYPE_CHECKING:
@@ -41,8 +41,18 @@ _SERVER_ERROR = 500
 _QUIET = ("/healthz", "/readyz", "/metrics")
 
 
-def create_app(settings: Settings, life: Lifecycle, *, title: str, **options: Any) -> FastAPI:
-    """An app with everything but the routes. `options` go to FastAPI."""
+def create_app(
+    settings: Settings,
+    life: Lifecycle,
+    *,
+    title: str,
+    trust_account: bool = True,
+    **options: Any,
+) -> FastAPI:
+    """An app with everything but the routes. `options` go to FastAPI.
+
+    Who listens to the outside does not `trust_account`: there X-Account-Id is anybody's claim.
+    """
     app = FastAPI(title=title, docs_url=None, redoc_url=None, **options)
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(ResilienceError, _answer_resilience)
@@ -62,15 +72,16 @@ def create_app(settings: Settings, life: Lifecycle, *, title: str, **options: An
     async def prometheus() -> Response:
         return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE_LATEST)
 
-    app.add_middleware(Shell, settings=settings)
+    app.add_middleware(Shell, settings=settings, trust_account=trust_account)
     return app
 
 
 class Shell:
     """Around every request: who asks, how long it may take, how big it may be, how it went."""
 
-    def __init__(self, app: App, settings: Settings) -> None:
+    def __init__(self, app: App, settings: Settings, trust_account: bool = True) -> None:
         self._app = app
+        self._trust_account = trust_account
         self._served_by = f"{settings.zone}/{settings.instance}".encode()
         self._max_body = settings.max_body_bytes
         self._seconds = settings.request_seconds
@@ -83,7 +94,7 @@ class Shell:
             return
         began = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        context = _context(headers)
+        context = _context(headers, self._trust_account)
         deadline = Deadline.from_header(
             _text(headers, b"x-request-timeout-ms"), default=self._seconds, most=self._seconds
         )
@@ -185,12 +196,12 @@ class _Reply:
         await self._send({"type": "http.response.body", "body": body})
 
 
-def _context(headers: dict[bytes, bytes]) -> RequestContext:
+def _context(headers: dict[bytes, bytes], trust_account: bool) -> RequestContext:
     trace = Trace.parse(_text(headers, b"traceparent"))
     return RequestContext(
         accept_request_id(_text(headers, b"x-request-id")),
         trace.child() if trace else Trace.begin(),
-        _text(headers, b"x-account-id"),
+        _text(headers, b"x-account-id") if trust_account else None,
     )
 
 
@@ -212,6 +223,8 @@ async def _answer_problem(_: Request, error: Exception) -> Response:
 
 async def _answer_resilience(request: Request, error: Exception) -> Response:
     """A guard refused: the caller may come back, and is told when."""
+    if isinstance(error, DeadlineExceeded):
+        return await _answer_problem(request, DeadlineMissed())
     problem = Problem(str(error), retry_after=getattr(error, "retry_after", None) or 1.0)
     problem.status, problem.type, problem.title = 503, "overloaded", "Too busy for this just now"
     return await _answer_problem(request, problem)

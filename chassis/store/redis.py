@@ -52,20 +52,30 @@ class Redis:
                 async with asyncio.timeout(1):
                     await asyncio.gather(cluster.aclose(), replicas.aclose())
 
-    async def run(self, operation: str, command: Callable[[RedisCluster], Awaitable[T]]) -> T:
+    async def run(
+        self,
+        operation: str,
+        command: Callable[[RedisCluster], Awaitable[T]],
+        *,
+        seconds: float = _CALL_SECONDS,
+    ) -> T:
         """Runs one command, or a few; `operation` names it in the metrics.
 
         Raises:
-            StoreUnavailable: no answer within a second, or the node or the cluster is down.
+            StoreUnavailable: no answer within `seconds`, or the node or the cluster is down.
         """
-        return await self._run(operation, self._cluster, command)
+        return await self._run(operation, self._cluster, command, seconds)
 
     async def _run(
-        self, operation: str, client: RedisCluster, command: Callable[[RedisCluster], Awaitable[T]]
+        self,
+        operation: str,
+        client: RedisCluster,
+        command: Callable[[RedisCluster], Awaitable[T]],
+        seconds: float,
     ) -> T:
         began = time.perf_counter()
         try:
-            async with asyncio.timeout(_CALL_SECONDS):
+            async with asyncio.timeout(seconds):
                 return await command(client)
         except (RedisError, OSError, TimeoutError) as error:
             STORE_ERRORS.labels("redis", type(error).__name__).inc()
@@ -73,13 +83,13 @@ class Redis:
         finally:
             STORE_SECONDS.labels("redis", operation).observe(time.perf_counter() - began)
 
-    async def get_stale(self, key: str) -> bytes | None:
+    async def get_stale(self, key: str, *, seconds: float = _CALL_SECONDS) -> bytes | None:
         """Reads from a replica: right up to the replication lag, also while the primary is gone.
 
         Raises:
-            StoreUnavailable: no replica answered either.
+            StoreUnavailable: no replica answered within `seconds` either.
         """
-        value = await self._run("get_stale", self._replicas, lambda r: r.get(key))
+        value = await self._run("get_stale", self._replicas, lambda r: r.get(key), seconds)
         return value.encode() if isinstance(value, str) else value
 
 

@@ -15,7 +15,7 @@ from services.orders.errors import KeyMissing, KeyReused
 MOST_SEATS = 10
 
 # Visible ASCII, as a header value; a structured string's quotes (IETF draft) are part of the key.
-_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def check_key(given: str | None) -> str:
     """
     if given is None:
         raise KeyMissing
-    if not _KEY.match(given):
+    if not _KEY.fullmatch(given):
         raise KeyMissing("An Idempotency-Key is 1 to 255 visible ASCII characters, without spaces")
     return given
 

@@ -1,0 +1,60 @@
+import asyncio
+
+from chassis.lifecycle import Lifecycle, background, startup
+
+
+def test_ready_only_once_every_step_is_done() -> None:
+    life = Lifecycle()
+    assert life.ready
+    life.wait_for("migrate")
+    life.wait_for("warm")
+    assert not life.ready
+    assert life.reason == "starting: migrate, warm"
+    life.done("migrate")
+    assert not life.ready
+    life.done("warm")
+    assert life.ready
+
+
+def test_a_draining_process_is_not_ready_again() -> None:
+    life = Lifecycle()
+    life.draining = True
+    life.done("late")
+    assert not life.ready
+    assert life.reason == "draining"
+
+
+async def test_a_failing_step_is_tried_until_it_works() -> None:
+    life = Lifecycle()
+    tries = 0
+    worked = asyncio.Event()
+
+    async def work() -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise OSError("not there yet")
+        worked.set()
+
+    async with startup(life, "connect", work):
+        assert not life.ready
+        await asyncio.wait_for(worked.wait(), 5)
+        await asyncio.sleep(0)
+        assert life.ready
+    assert tries == 3
+
+
+async def test_background_work_ends_with_its_block() -> None:
+    ended = asyncio.Event()
+    begun = asyncio.Event()
+
+    async def forever() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with background("forever", forever):
+        await begun.wait()
+    assert ended.is_set()
