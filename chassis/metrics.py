@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
-__all__ = ["CONTENT_TYPE_LATEST", "exposition"]
+from chassis.resilience.events import GAUGES, Event
+
+__all__ = ["CONTENT_TYPE_LATEST", "exposition", "observe"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -41,6 +43,21 @@ OUTBOX_LEADER = Gauge("outbox_leader", "1 while this instance's relay is the act
 BREAKER_STATE = Gauge("breaker_state", "0 closed, 1 half-open, 2 open", ["name"])
 GUARD_EVENTS = Counter("guard_events", "what bulkheads, breakers, retries did", ["name", "event"])
 BULKHEAD_IN_USE = Gauge("bulkhead_in_use", "places taken", ["name"])
+BULKHEAD_WAITING = Gauge("bulkhead_waiting", "calls waiting for a place", ["name"])
+
+_GUARD_GAUGES = {
+    "breaker_state": BREAKER_STATE,
+    "bulkhead_in_use": BULKHEAD_IN_USE,
+    "bulkhead_waiting": BULKHEAD_WAITING,
+}
+
+
+def observe(event: Event) -> None:
+    """Counts what a guard did: pass it to chassis.resilience as `on_event`."""
+    if event.kind in GAUGES:
+        _GUARD_GAUGES[event.kind].labels(event.name).set(event.value)
+    else:
+        GUARD_EVENTS.labels(event.name, event.kind).inc(event.value)
 
 
 def exposition() -> bytes:
