@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+if TYPE_CHECKING:  # generic in the stubs only
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    _BaseConnection = asyncpg.Connection[asyncpg.Record]
+else:
+    Connection = asyncpg.pool.PoolConnectionProxy
+    _BaseConnection = asyncpg.Connection
 
 _ACQUIRE_SECONDS = 0.8
 _CONNECT_SECONDS = 1.0
@@ -55,7 +60,7 @@ _CONFLICT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _CUT = (asyncpg.IdleInTransactionSessionTimeoutError,)
 
 
-class _Connection(asyncpg.Connection[asyncpg.Record]):
+class _Connection(_BaseConnection):
     """Returns to the pool without the usual reset, a round trip: nobody changes session state."""
 
     def get_reset_query(self) -> str:

@@ -1,0 +1,151 @@
+"""The relay on a real Postgres: whatever happens to it, all is told, and first copies in order."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from chassis.bus import outbox
+from chassis.bus.event import Event
+from chassis.bus.outbox import SCHEMA, Relay
+from chassis.bus.producer import Producer, Record
+from chassis.lifecycle import background
+from chassis.store.postgres import Database
+
+
+class Brokers(Producer):
+    """Remembers what it was given; can be told to take no more, or to be slow."""
+
+    def __init__(self) -> None:
+        self.told: list[int] = []
+        self.taking = asyncio.Event()
+        self.taking.set()
+        self.fails_after: int | None = None
+
+    async def publish(
+        self, records: Sequence[Record], headers: list[tuple[str, bytes]] | None = None
+    ) -> None:
+        for _, _, value in records:
+            if self.fails_after == 0:
+                self.fails_after = None
+                raise ConnectionError("the broker died in the middle of a batch")
+            if self.fails_after is not None:
+                self.fails_after -= 1
+            await self.taking.wait()
+            self.told.append(Event.decode(b"1", value).data["n"])
+
+    def first_copies(self) -> list[int]:
+        return list(dict.fromkeys(self.told))
+
+
+@pytest.fixture
+async def database(postgres: Callable[[str], str]) -> AsyncIterator[Database]:
+    owner = await asyncpg.connect(postgres("tickets"))
+    await owner.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await owner.close()
+    async with Database.open(postgres("tickets"), size=6) as database:
+        await database.migrate(SCHEMA)
+        yield database
+
+
+async def write(database: Database, numbers: range) -> None:
+    for n in numbers:
+        event = Event.about(str(uuid.uuid4()), "Counted", "1", {"n": n})
+        await database.transact(lambda c, e=event: outbox.append(c, "counts", [e]))
+
+
+async def until_empty(database: Database) -> None:
+    async with asyncio.timeout(20):
+        while await database.fetch("SELECT FROM outbox LIMIT 1"):
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def relay(database: Database, brokers: Brokers, holder: str) -> AsyncIterator[None]:
+    async with background(holder, Relay(database, brokers, holder).run):
+        yield
+
+
+async def test_what_was_written_is_told_in_order_and_removed(database: Database) -> None:
+    brokers = Brokers()
+    async with relay(database, brokers, "a"):
+        await write(database, range(50))
+        await until_empty(database)
+    assert brokers.told == list(range(50))
+
+
+async def test_one_relay_is_active_however_many_there_are(database: Database) -> None:
+    first, second = Brokers(), Brokers()
+    async with relay(database, first, "a"), relay(database, second, "b"):
+        await write(database, range(30))
+        await until_empty(database)
+    assert sorted([len(first.told), len(second.told)]) == [0, 30]
+
+
+async def test_after_a_clean_stop_another_takes_over_at_once(database: Database) -> None:
+    first, second = Brokers(), Brokers()
+    async with relay(database, first, "a"):
+        await write(database, range(10))
+        await until_empty(database)
+        async with relay(database, second, "b"):
+            pass
+    async with relay(database, second, "b"):
+        await write(database, range(10, 20))
+        await until_empty(database)
+    assert first.told + second.told == list(range(20))
+
+
+async def test_a_batch_that_broke_in_the_middle_is_told_again_from_its_start(
+    database: Database,
+) -> None:
+    brokers = Brokers()
+    brokers.fails_after = 7
+    await write(database, range(20))
+    async with relay(database, brokers, "a"):
+        await until_empty(database)
+    assert brokers.first_copies() == list(range(20))
+    assert len(brokers.told) == 27
+
+
+async def test_slow_brokers_cost_the_relay_its_patience_not_its_lease(database: Database) -> None:
+    slow, other = Brokers(), Brokers()
+    slow.taking.clear()
+    async with relay(database, slow, "a"):
+        await write(database, range(5))
+        async with asyncio.timeout(5):
+            while not await database.fetch("SELECT FROM leases WHERE holder = 'a'"):
+                await asyncio.sleep(0.05)
+        async with relay(database, other, "b"):
+            lease = await database.fetchrow("SELECT expires_at FROM leases")
+            assert lease is not None
+            # Past the first lease's end: it has been renewed since, and "b" told nothing.
+            async with asyncio.timeout(10):
+                while not await database.fetch(
+                    "SELECT FROM leases WHERE now() > $1", lease["expires_at"]
+                ):
+                    await asyncio.sleep(0.1)
+            slow.taking.set()
+            await until_empty(database)
+    assert slow.told == list(range(5))
+    assert other.told == []
+
+
+async def test_a_relay_that_was_killed_is_replaced_when_its_lease_runs_out(
+    database: Database,
+) -> None:
+    """The dead one told some, and removed nothing."""
+    await database.execute(
+        "INSERT INTO leases VALUES ('outbox', 'dead', 1, now() + interval '1 second')"
+    )
+    await write(database, range(10))
+    brokers = Brokers()
+    brokers.told = [0, 1, 2]
+    async with relay(database, brokers, "b"):
+        await until_empty(database)
+    assert brokers.first_copies() == list(range(10))
+    lease = await database.fetchrow("SELECT term FROM leases")
+    assert lease is not None
+    assert lease["term"] == 2
