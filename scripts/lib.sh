@@ -33,3 +33,18 @@ within() {
   shift
   if command -v timeout >/dev/null; then timeout "$seconds" "$@"; else "$@"; fi
 }
+
+# setting NAME DEFAULT: from the environment, else from .env, else the default; as Compose reads it.
+setting() {
+  local value=${!1:-}
+  if [ -z "$value" ] && [ -r .env ]; then value=$(sed -n "s/^$1=//p" .env | tail -n 1); fi
+  printf '%s\n' "${value:-$2}"
+}
+
+PROJECT=$(setting COMPOSE_PROJECT_NAME holdfast)
+
+# containers FORMAT: one line for each container of the cluster, one-off tools left out.
+containers() {
+  docker ps --all --format "$1" --filter "label=com.docker.compose.project=$PROJECT" \
+    --filter label=com.docker.compose.oneoff=False
+}

@@ -1,0 +1,64 @@
+# Every command a person types; `make` alone lists them. The work is in scripts/.
+SHELL := bash
+.DEFAULT_GOAL := help
+VENV := .venv/bin
+
+##@ The cluster
+up: ## start everything: an engine if there is none, passwords, images, containers, until all is healthy
+	@scripts/up.sh
+down: ## stop everything, keep the data
+	@scripts/down.sh
+clean: ## remove everything that was made: containers, networks, data, passwords, images
+	@scripts/down.sh --clean
+images: ## build the images (seconds when nothing changed)
+	@scripts/engine.sh && scripts/secrets.sh && scripts/images.sh
+status: ## every container: health, memory, CPU
+	@scripts/status.sh
+logs: ## follow the logs; of one service: make logs S=orders-a
+	@docker compose logs --follow --tail 20 $(S)
+watch: ## every pool and instance, live
+	@scripts/watch.sh
+
+##@ Break it
+kill: ## SIGKILL an instance or a zone: make kill I=orders-a-1, make kill ZONE=a
+	@scripts/fault.sh kill $(I) $(ZONE)
+pause: ## freeze it: it takes connections and never answers
+	@scripts/fault.sh pause $(I) $(ZONE)
+cut: ## take it off the network
+	@scripts/fault.sh cut $(I) $(ZONE)
+stop: ## stop it in order: it drains first
+	@scripts/fault.sh stop $(I) $(ZONE)
+heal: ## undo every fault
+	@scripts/fault.sh heal $(I) $(ZONE)
+
+##@ Use it
+load: ## people who browse and buy: make load USERS=50 TIME=60s
+	@scripts/load.sh
+load-ui: ## the same from Locust's page, on http://127.0.0.1:8089
+	@scripts/load.sh ui
+demo: ## two minutes by itself: load, a dead instance, a dead zone, and the count of what was lost
+	@scripts/demo.sh
+dlq: ## list the dead letters; again to where they came from: make dlq REPLAY=1
+	@scripts/dlq.sh
+
+##@ Work on it
+venv: ## the virtual environment of tests and checks
+	@scripts/venv.sh
+lint: venv ## ruff, mypy, shellcheck where it is there
+	@$(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh docker/*.sh docker/healthy; fi
+fmt: venv ## format the code
+	@$(VENV)/ruff format . && $(VENV)/ruff check --fix .
+test: test-unit test-integration test-cluster ## all tests, the quick ones first
+test-unit: venv ## decisions and protocols, no I/O, seconds
+	@$(VENV)/python -m pytest tests/unit -q
+test-integration: venv ## real processes on loopback
+	@$(VENV)/python -m pytest tests/integration -q
+test-cluster: venv up ## real containers, really killed
+	@$(VENV)/python -m pytest tests/cluster -q
+
+help:
+	@awk -F':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
+.NOTPARALLEL:

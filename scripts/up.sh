@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# From whatever is there to a whole cluster: engine, passwords, images, containers, all healthy.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+readonly LIMIT_SECONDS=${UP_SECONDS:-180}
+readonly REPORT_SECONDS=3
+
+# Containers that are not yet healthy (or, without a health check, not yet running), one a line.
+unready() {
+  containers '{{.Names}} {{.Status}}' | grep -v -E '^[^ ]+ Up .*\(healthy\)$|^[^ ]+ Up [^(]*$' | cut -d' ' -f1 | sort || true
+}
+
+show_why() {
+  local name
+  for name in $1; do
+    printf '\n%s: %s\n' "$name" "$(docker ps --all --filter "name=^$name\$" --format '{{.Status}}')"
+    docker logs --tail 15 "$name" 2>&1 | sed 's/^/  | /'
+  done
+}
+
+await_all() {
+  local deadline=$(($(elapsed) + LIMIT_SECONDS)) next=0 waiting all
+  all=$(containers '{{.Names}}' | wc -l)
+  while waiting=$(unready) && [ -n "$waiting" ]; do
+    if (($(elapsed) >= deadline)); then
+      show_why "$waiting" >&2
+      fail "not healthy within $LIMIT_SECONDS s: $(names "$waiting")"
+    fi
+    if (($(elapsed) >= next)); then
+      step "healthy: $((all - $(wc -l <<<"$waiting"))) of $all; waiting for $(names "$waiting" | cut -c1-90)"
+      next=$(($(elapsed) + REPORT_SECONDS))
+    fi
+    sleep 0.5
+  done
+  step "healthy: $all of $all"
+}
+
+names() { printf "%s " ${1//"$PROJECT-"/}; } # one word a container
+
+started=$(elapsed)
+scripts/engine.sh
+engine_at=$(elapsed)
+scripts/secrets.sh
+scripts/images.sh
+images_at=$(elapsed)
+quietly "starting containers" docker compose up --detach --no-build --remove-orphans
+await_all
+ready_at=$(elapsed)
+
+cat <<DONE
+
+Holdfast is up: engine $((engine_at - started)) s, images $((images_at - engine_at)) s, start $((ready_at - images_at)) s, in all $((ready_at - started)) s.
+
+  http://127.0.0.1:$(setting EDGE_PORT_A 8080)/api/v1/shows   the box office, by the balancer of zone a
+  http://127.0.0.1:$(setting EDGE_PORT_B 8081)/api/v1/shows   the same, by the balancer of zone b
+  http://127.0.0.1:$(setting EDGE_PORT_A 8080)/docs           the whole API
+
+Try next, each in a terminal of its own:
+  make watch               every pool and instance, live
+  make load                people who browse and buy
+  make kill I=orders-a-1   and nobody notices
+DONE
