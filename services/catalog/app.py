@@ -1,0 +1,134 @@
+"""Routes of catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from chassis.lifecycle import Lifecycle
+from chassis.problems import NotFound
+from chassis.web import create_app as create_shell
+from services.catalog.cache import Cache
+from services.catalog.config import CatalogSettings
+from services.catalog.copies import Copy
+from services.catalog.decisions import (
+    DEFAULT_LIMIT,
+    MOST_ITEMS,
+    Listing,
+    decode_cursor,
+    not_modified,
+    parse_limit,
+    parse_show_id,
+)
+from services.catalog.models import ShowAnswer, ShowPage
+from services.catalog.store import Store
+
+LISTING = "listing"
+
+_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "What the caller has (If-None-Match) is still right"},
+}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such show"}}
+
+
+def create_app(settings: CatalogSettings, life: Lifecycle, cache: Cache, store: Store) -> FastAPI:
+    """Wires the routes to the cache, and the cache to the store.
+
+    The routes take the bare request: at a thousand a second, validating three small parameters
+    and building headers by the framework would be most of the work.
+    """
+    app = create_shell(settings, life, title="catalog")
+    cache_control = _cache_control(settings)
+    listing = _LatestListing()
+
+    def about(copy: Copy, etag: str) -> dict[str, str]:
+        headers = {"ETag": etag, "Cache-Control": cache_control, "Age": str(cache.age(copy))}
+        if cache.stale(copy):
+            headers["X-Stale"] = "true"
+        return headers
+
+    @app.get(
+        "/shows",
+        response_model=ShowPage,
+        responses=_NOT_MODIFIED,
+        openapi_extra={"parameters": [_LIMIT, _CURSOR]},
+    )
+    async def list_shows(request: Request) -> Response:
+        """Shows by id, a page at a time."""
+        query = request.query_params
+        limit, after = parse_limit(query.get("limit")), decode_cursor(query.get("cursor"))
+        copy = await cache.get(LISTING, store.listing)
+        etag = f'{copy.etag[:-1]}-{limit}-{after}"'
+        page = partial(listing.of(copy).page, limit, after)
+        return _answer(request, about(copy, etag), page)
+
+    @app.get(
+        "/shows/{show_id}",
+        response_model=ShowAnswer,
+        responses=_NOT_MODIFIED | _UNKNOWN,
+        openapi_extra={"parameters": [_SHOW_ID]},
+    )
+    async def get_show(request: Request) -> Response:
+        """One show. `seats_left` may be seconds old; whether a seat is free, an order finds out."""
+        show_id = parse_show_id(request.path_params["show_id"])
+        if show_id is None:
+            raise NotFound("No such show")
+        copy = await cache.get(f"show:{show_id}", partial(store.show, show_id))
+        if not copy.body:
+            raise NotFound("No such show")
+        return _answer(request, about(copy, copy.etag), lambda: copy.body)
+
+    return app
+
+
+class _LatestListing:
+    """The listing as parsed, until there is a newer copy."""
+
+    def __init__(self) -> None:
+        self._copy: Copy | None = None
+        self._listing = Listing([], [])
+
+    def of(self, copy: Copy) -> Listing:
+        """Parses `copy`, unless it is the one of last time."""
+        if copy is not self._copy:
+            self._copy, self._listing = copy, Listing.parse(copy.body)
+        return self._listing
+
+
+def _answer(request: Request, headers: dict[str, str], body: Callable[[], bytes]) -> Response:
+    if not_modified(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(body(), headers=headers, media_type="application/json")
+
+
+def _cache_control(settings: CatalogSettings) -> str:
+    """What we do ourselves, told to caches on the way (RFC 5861)."""
+    fresh, grace = int(settings.cache_seconds), int(settings.cache_grace_seconds)
+    keep = int(settings.cache_keep_seconds)
+    return f"public, max-age={fresh}, stale-while-revalidate={grace}, stale-if-error={keep}"
+
+
+def _parameter(place: str, name: str, description: str, **schema: object) -> dict[str, object]:
+    return {
+        "in": place,
+        "name": name,
+        "required": place == "path",
+        "description": description,
+        "schema": schema,
+    }
+
+
+_SHOW_ID = _parameter("path", "show_id", "number of the show", type="integer", minimum=1)
+_LIMIT = _parameter(
+    "query",
+    "limit",
+    "how many shows",
+    type="integer",
+    minimum=1,
+    maximum=MOST_ITEMS,
+    default=DEFAULT_LIMIT,
+)
+_CURSOR = _parameter("query", "cursor", "next_cursor of the page before", type="string")

@@ -1,0 +1,31 @@
+"""catalog's place on the bus: it follows what orders tells, and tells nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+from chassis.bus import topics
+from chassis.bus.consumer import Consumer
+from chassis.bus.dead_letters import TOPIC as DEAD_LETTERS
+from chassis.bus.producer import Producer
+from services.catalog.config import CatalogSettings
+from services.catalog.store import CONSUMER, Store
+
+ORDERS = "orders"
+
+
+async def follow_orders(settings: CatalogSettings, producer: Producer, store: Store) -> None:
+    """Keeps the free seats in step with the orders, until cancelled."""
+    await topics.ensure(settings.kafka_brokers, [ORDERS, DEAD_LETTERS])
+    consumer = Consumer(
+        brokers=settings.kafka_brokers,
+        group=CONSUMER,
+        topics=[ORDERS],
+        handle=store.apply_orders,
+        producer=producer,
+        client_id=settings.instance,
+        zone=settings.zone,
+        batch=500,
+    )
+    async with consumer.running():
+        await asyncio.Event().wait()
