@@ -1,0 +1,1 @@
+"""Load, the live view, and the verdict on what was acknowledged."""
