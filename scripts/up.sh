@@ -37,7 +37,8 @@ await_all() {
   step "healthy: $all of $all"
 }
 
-names() { printf "%s " ${1//"$PROJECT-"/}; } # one word a container
+# names CONTAINERS: their instances, in one line.
+names() { paste -sd' ' - <<<"${1//"$PROJECT-"/}"; }
 
 started=$(elapsed)
 scripts/engine.sh
