@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import asyncpg
 import pytest
@@ -54,7 +55,7 @@ async def database(postgres: Callable[[str], str]) -> AsyncIterator[Database]:
 async def write(database: Database, numbers: range) -> None:
     for n in numbers:
         event = Event.about(str(uuid.uuid4()), "Counted", "1", {"n": n})
-        await database.transact(lambda c, e=event: outbox.append(c, "counts", [e]))
+        await database.transact(partial(outbox.append, topic="counts", events=[event]))
 
 
 async def until_empty(database: Database) -> None:
