@@ -13,12 +13,13 @@ from collections.abc import Awaitable, Callable
 
 from redis.asyncio.cluster import RedisCluster
 
+from chassis.metrics import observe
 from chassis.problems import Unavailable
 from chassis.resilience import BreakerOpen, BreakerPolicy, CircuitBreaker
 from chassis.store.redis import Redis
 from services.catalog.coalesce import Flights
 from services.catalog.copies import Copy
-from services.catalog.metrics import CACHE, on_guard_event
+from services.catalog.metrics import CACHE
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class SharedCopies:
         """A copy is kept for `keep_seconds`, far longer than it is fresh."""
         self._redis = redis
         self._keep = int(keep_seconds)
-        self._breaker = CircuitBreaker("redis", _POLICY, on_event=on_guard_event)
+        self._breaker = CircuitBreaker("redis", _POLICY, on_event=observe)
 
     async def get(self, key: str) -> Copy | None:
         """The copy, fresh or not; None if there is none or Redis is away."""
@@ -90,7 +91,7 @@ class Cache:
         self._chance = chance
         self._near: dict[str, tuple[Copy, float]] = {}  # and until when not to ask again
         self._flights: Flights[Copy] = Flights()
-        self._breaker = CircuitBreaker("postgres", _POLICY, on_event=on_guard_event)
+        self._breaker = CircuitBreaker("postgres", _POLICY, on_event=observe)
 
     async def get(self, key: str, load: Load) -> Copy:
         """The copy for `key`; `load` reads it from the source, and gives b"" if it is not there.
