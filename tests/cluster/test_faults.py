@@ -1,0 +1,94 @@
+"""Parts die under load, and nobody notices: no failed request, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.cluster.buyers import Edges, Load, Tally, sign_up, undecided
+from tests.cluster.conftest import docker, make
+
+ACCOUNTS = 8
+BEFORE_SECONDS = 3  # steady state first
+AFTER_SECONDS = 10  # long enough for every check, ejection and election to have happened
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+async def load(edges: Edges, big_shows: list[int]) -> AsyncIterator[Load]:
+    accounts = [await sign_up(edges) for _ in range(ACCOUNTS)]
+    yield Load(edges, accounts, big_shows)
+    make("heal")
+
+
+async def under_load(load: Load, *fault: str) -> Tally:
+    """Runs the load around a fault; returns what happened to it."""
+    async with load.running() as tally:
+        await asyncio.sleep(BEFORE_SECONDS)
+        assert tally.requests > 0, "no load"
+        assert not tally.failures, f"failures before the fault: {tally.failures[:3]}"
+        await asyncio.to_thread(make, *fault)
+        await asyncio.sleep(AFTER_SECONDS)
+    return tally
+
+
+async def check(edges: Edges, tally: Tally) -> None:
+    """The invariants that a client can see."""
+    assert len(tally.acknowledged) > 20, "too few orders to say anything"
+    assert not tally.failures, f"{len(tally.failures)} of {tally.requests}: {tally.failures[:5]}"
+    assert len(set(tally.keys.values())) == len(tally.keys), "two keys share an order"
+    assert len(set(tally.seats)) == len(tally.seats), "a seat was sold twice"
+    assert await undecided(edges, tally) == {}
+
+
+@pytest.mark.parametrize(
+    "instance", ["orders-a-1", "gateway-a-1", "catalog-b-1", "balancer-a-1", "payments-a-1"]
+)
+async def test_a_killed_instance_is_not_noticed(edges: Edges, load: Load, instance: str) -> None:
+    tally = await under_load(load, "kill", f"I={instance}")
+    await check(edges, tally)
+
+
+@pytest.mark.parametrize("instance", ["orders-b-1", "gateway-b-1"])
+async def test_a_graceful_stop_is_not_noticed(edges: Edges, load: Load, instance: str) -> None:
+    tally = await under_load(load, "stop", f"I={instance}")
+    await check(edges, tally)
+
+
+async def test_a_paused_instance_is_not_noticed(edges: Edges, load: Load) -> None:
+    """It holds connections, and perhaps a transaction, but nobody waits for it long."""
+    tally = await under_load(load, "pause", "I=orders-a-1")
+    await check(edges, tally)
+
+
+@pytest.mark.parametrize("zone", ["a", "b"])
+async def test_a_killed_zone_is_not_noticed(edges: Edges, load: Load, zone: str) -> None:
+    tally = await under_load(load, "kill", f"ZONE={zone}")
+    await check(edges, tally)
+
+
+async def test_a_killed_redis_primary_is_not_noticed(edges: Edges, load: Load) -> None:
+    tally = await under_load(load, "kill", "I=redis-b-1")
+    await check(edges, tally)
+
+
+async def test_a_killed_kafka_leader_delays_and_loses_nothing(edges: Edges, load: Load) -> None:
+    tally = await under_load(load, "kill", f"I={_leader_of_orders()}")
+    await check(edges, tally)
+
+
+def _leader_of_orders() -> str:
+    """The broker that leads partition 0 of the topic orders; zones are numbered a, b, c."""
+    from kafka import KafkaAdminClient  # noqa: F401, PLC0415 - says that the name is the library's
+
+    number = docker(
+        "compose", "run", "--rm", "--no-deps", "-T", "tools", "python", "-c",
+        "import os; from kafka import KafkaConsumer as C;"
+        "c = C(bootstrap_servers=os.environ['KAFKA_BROKERS'].split(','));"
+        "c.partitions_for_topic('orders');"
+        "print(c._client.cluster.leader_for_partition(('orders', 0)))",
+    )  # fmt: skip
+    return f"kafka-{'abc'[int(number.split()[-1]) - 1]}-1"
