@@ -80,10 +80,10 @@ class Deadline:
             DeadlineExceeded: at once when it has passed already, else when it does. A
                 TimeoutError of the block's own goes through as it is.
         """
-        if self.expired:
-            raise DeadlineExceeded("No time was left to begin")
         outer = current_deadline.get()
         effective = self if outer is None or self.remaining() < outer.remaining() else outer
+        if effective.expired:
+            raise DeadlineExceeded("No time was left to begin")
         token = current_deadline.set(effective)
         scope = asyncio.timeout(effective.remaining())
         try:
