@@ -1,0 +1,32 @@
+#!/bin/bash
+# Starts Postgres: makes an empty disk a cluster, brings roles and databases up to date, then becomes the
+# server, so that signals reach it. Whoever replaces this (Patroni) needs of it only provision.sh.
+set -euo pipefail
+
+export PGDATA=/data/postgres PGHOST=/tmp PGUSER=postgres
+readonly config=/etc/holdfast/postgresql.conf provision=/etc/holdfast/provision.sh
+server=(postgres -D "$PGDATA" -c "config_file=$config")
+
+if [ ! -e "$PGDATA/PG_VERSION" ]; then
+  echo "making a new cluster in $PGDATA"
+  # An initdb that was killed half-way left files and no server ever ran on them.
+  rm -rf "$PGDATA.new"
+  initdb --pgdata "$PGDATA.new" --username postgres --pwfile <(printenv POSTGRES_PASSWORD) \
+    --auth scram-sha-256 --encoding UTF8 --locale-provider builtin --builtin-locale C.UTF-8 --locale C.UTF-8 \
+    --data-checksums --no-instructions >/dev/null
+  mv "$PGDATA.new" "$PGDATA"
+fi
+
+# What was provisioned last is remembered, so that a restart with nothing new to do is a quick one.
+wanted=$(cat "$provision" <(env | grep '_PASSWORD=' | sort) | sha256sum)
+if [ "$wanted" != "$(cat "$PGDATA/provisioned" 2>/dev/null)" ]; then
+  "${server[@]}" -c listen_addresses= &
+  until pg_isready --quiet; do
+    kill -0 $! && sleep 0.1
+  done
+  bash "$provision"
+  (umask 077 && echo "$wanted" >"$PGDATA/provisioned")
+  kill -INT $! && wait $!
+fi
+
+exec "${server[@]}"

@@ -1,0 +1,33 @@
+#!/bin/bash
+# Brings roles and databases to what the environment says: makes what is missing, keeps passwords in
+# step, takes nothing away. Safe to run again. One role and one database of the same name a service;
+# nobody else may connect to it.
+# Environment: <SERVICE>_DB_PASSWORD of each, POSTGRES_PASSWORD. Connects as psql does (PGHOST, PGUSER).
+set -euo pipefail
+
+readonly services=${*:-catalog sessions orders tickets notifications acquirer}
+psql() { command psql -XqAt --set ON_ERROR_STOP=1 --dbname postgres "$@"; }
+
+psql <<'SQL'
+\getenv password POSTGRES_PASSWORD
+ALTER ROLE postgres PASSWORD :'password';
+SQL
+
+for service in $services; do
+  PASSWORD_OF=${service^^}_DB_PASSWORD
+  PASSWORD=${!PASSWORD_OF:?} SERVICE=$service psql <<'SQL'
+\getenv service SERVICE
+\getenv password PASSWORD
+SELECT format('CREATE ROLE %I LOGIN', :'service')
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'service') \gexec
+ALTER ROLE :"service" PASSWORD :'password';
+-- A caller that hangs holds its locks no longer than its callers wait. A migration sets its own limits.
+ALTER ROLE :"service" SET lock_timeout = '2s';
+ALTER ROLE :"service" SET idle_in_transaction_session_timeout = '1s';
+ALTER ROLE :"service" SET statement_timeout = '5s';
+ALTER ROLE :"service" SET transaction_timeout = '8s';
+SELECT format('CREATE DATABASE %I OWNER %I', :'service', :'service')
+  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'service') \gexec
+REVOKE ALL ON DATABASE :"service" FROM PUBLIC;
+SQL
+done
