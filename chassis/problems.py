@@ -76,6 +76,10 @@ class InvalidRequest(Problem):
 class Unauthorized(Problem):
     status, type, title = 401, "unauthorized", "Sign in first"
 
+    def headers(self) -> dict[str, str]:
+        """With a challenge, as RFC 9110 (section 15.5.2) asks."""
+        return {**super().headers(), "WWW-Authenticate": "Bearer"}
+
 
 class NotFound(Problem):
     status, type, title = 404, "not-found", "There is no such thing here"

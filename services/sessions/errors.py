@@ -8,7 +8,7 @@ Problem (chassis.problems)
 
 from __future__ import annotations
 
-from chassis.problems import Conflict, Problem
+from chassis.problems import Conflict, Problem, Unauthorized
 
 
 class EmailTaken(Conflict):
@@ -19,5 +19,5 @@ class KeyReused(Problem):
     status, type, title = 422, "idempotency-key-reused", "This key came with another request before"
 
 
-class BadCredentials(Problem):
-    status, type, title = 401, "bad-credentials", "This email and password do not go together"
+class BadCredentials(Unauthorized):
+    type, title = "bad-credentials", "This email and password do not go together"
