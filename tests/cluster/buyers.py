@@ -162,7 +162,7 @@ async def undecided(edges: Edges, tally: Tally, seconds: float = 60) -> dict[str
 
     An acknowledged order that cannot be found is never decided, so it is among them.
     """
-    left = {order: "never asked" for order in tally.acknowledged}
+    left = dict.fromkeys(tally.acknowledged, "never asked")
     until = time.monotonic() + seconds
     while left and time.monotonic() < until:
         for order in list(left):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,9 @@ def make(*words: str, seconds: float = 300) -> str:
         ["make", "--no-print-directory", *words],
         cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, f"make {' '.join(words)}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+    assert done.returncode == 0, (
+        f"make {' '.join(words)}:\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+    )
     return done.stdout
 
 
@@ -47,10 +49,9 @@ def containers() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cluster() -> Iterator[None]:
-    """Up before the first test; what a test broke is healed after it by that test."""
+def cluster() -> None:
+    """Up before the first test; what a test breaks, that test heals."""
     make("up", seconds=900)
-    yield
 
 
 @pytest.fixture

@@ -82,8 +82,6 @@ async def test_a_killed_kafka_leader_delays_and_loses_nothing(edges: Edges, load
 
 def _leader_of_orders() -> str:
     """The broker that leads partition 0 of the topic orders; zones are numbered a, b, c."""
-    from kafka import KafkaAdminClient  # noqa: F401, PLC0415 - says that the name is the library's
-
     number = docker(
         "compose", "run", "--rm", "--no-deps", "-T", "tools", "python", "-c",
         "import os; from kafka import KafkaConsumer as C;"
