@@ -1,5 +1,6 @@
 """Real stores for tests, each a throwaway container of our own image, published on loopback."""
 
+import asyncio
 import secrets
 import socket
 import subprocess
@@ -8,6 +9,9 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+from kafka.errors import KafkaError
+
+from chassis.bus import topics
 
 SERVICES = ("catalog", "sessions", "orders", "tickets", "notifications", "acquirer")
 _PASSWORD = secrets.token_hex(8)
@@ -66,5 +70,76 @@ def postgres() -> Iterator[Callable[[str], str]]:
                 "?target_session_attrs=read-write"
             )
         )
+    finally:
+        docker("rm", "--force", name)
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[tuple[str, str]]:
+    """A Redis Cluster of one member that has all slots: its address and its password."""
+    name, port = f"holdfast-test-redis-{uuid.uuid4().hex[:8]}", free_port()
+    docker(
+        "run", "--detach", "--rm", "--name", name, "--memory", "96m",
+        "--publish", f"127.0.0.1:{port}:{port}", "--tmpfs", "/data:size=64m,uid=10001,gid=10001",
+        "--entrypoint", "redis-server", "holdfast/redis",
+        "--port", str(port), "--requirepass", _PASSWORD, "--save", "", "--dir", "/data",
+        "--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1",
+    )  # fmt: skip
+
+    def ask(*command: str) -> str:
+        client = ["exec", "-e", f"REDISCLI_AUTH={_PASSWORD}", name, "redis-cli", "-p", str(port)]
+        return docker(*client, *command)
+
+    try:
+        wait_until(lambda: ask("PING") == "PONG", "Redis")
+        ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        wait_until(lambda: "cluster_state:ok" in ask("CLUSTER", "INFO"), "the Redis Cluster")
+        yield f"127.0.0.1:{port}", _PASSWORD
+    finally:
+        docker("rm", "--force", name)
+
+
+_ONE_BROKER = """
+cd /opt/kafka
+cat server.properties - >/tmp/server.properties <<END
+node.id=1
+broker.rack=a
+controller.quorum.voters=1@127.0.0.1:9093
+listeners=CLIENTS://:$PORT,CONTROLLER://127.0.0.1:9093
+advertised.listeners=CLIENTS://127.0.0.1:$PORT,CONTROLLER://127.0.0.1:9093
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+END
+run() { java @jvm.options -cp "$(<classpath)" -XX:SharedArchiveFile=kafka.jsa "$@"; }
+run kafka.tools.StorageTool format --cluster-id 000000000000000000000A \\
+  --config /tmp/server.properties && run kafka.Kafka /tmp/server.properties
+"""
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """Kafka with one broker and the topics that there are: its address."""
+    name, port = f"holdfast-test-kafka-{uuid.uuid4().hex[:8]}", free_port()
+    docker(
+        "run", "--detach", "--rm", "--init", "--name", name, "--memory", "512m",
+        "--publish", f"127.0.0.1:{port}:{port}", "--env", f"PORT={port}",
+        "--tmpfs", "/data:size=256m,mode=0700,uid=10001,gid=10001",
+        "--entrypoint", "bash", "holdfast/kafka", "-c", _ONE_BROKER,
+    )  # fmt: skip
+    brokers = f"127.0.0.1:{port}"
+
+    def has_topics() -> bool:
+        try:
+            asyncio.run(topics.ensure(brokers, ["orders", "payments", "dead-letters"], replicas=1))
+        except KafkaError:
+            return False
+        return True
+
+    try:
+        wait_until(has_topics, "Kafka")
+        yield brokers
     finally:
         docker("rm", "--force", name)
