@@ -1,7 +1,8 @@
 """Consuming from Kafka with asyncio: effects first, then the offset, and nothing blocks.
 
-One thread polls; the event loop handles. A partition whose records are being handled is paused,
-so that what is held is bounded by one poll. Offsets are committed when the effect is done, never
+One thread polls; the event loop handles. From the poll that brought its records until they are
+handled (or, one by one, handed out) it is a partition's turn: it is paused, so that what is held
+is bounded by one poll. Offsets are committed when the effect is done, never
 by time. A record whose handling keeps failing by its own fault goes to the dead letters; one that
 cannot be handled because a store or a peer is away waits, with its partition, for as long as it
 takes.
@@ -14,12 +15,13 @@ import itertools
 import logging
 import queue
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
-from kafka.errors import CommitFailedError, KafkaError
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from chassis.bus.dead_letters import DeadLetters
@@ -29,6 +31,7 @@ from chassis.context import RequestContext, current_request
 from chassis.metrics import BUS_CONSUMED, BUS_LAG, BUS_RETRIES
 from chassis.problems import Unavailable
 from chassis.resilience import ResilienceError
+from chassis.store.postgres import BUSY
 from chassis.trace import Trace
 
 if TYPE_CHECKING:
@@ -39,11 +42,13 @@ log = logging.getLogger(__name__)
 Handle = Callable[[list[Event]], Awaitable[None]]
 
 # Not the record's fault: it waits.
-_AWAY = (Unavailable, ResilienceError, OSError, TimeoutError)
+_AWAY = (Unavailable, ResilienceError, OSError, TimeoutError, *BUSY)
 _TRIES = 3  # of a record that fails by its own fault, before it is a dead letter
 _BACKOFF_SECONDS = (0.1, 0.3, 1.0, 3.0)
 _POLL_MS = 500
-_BUSY_POLL_MS = 20  # while handled records are to be committed and partitions resumed
+_BUSY_POLL_MS = 20  # while records are handled: their offsets are to be committed soon after
+_COMMIT_MS = 3_000
+_LAG_SECONDS = 1.0
 _FINISH_SECONDS = 5.0
 
 
@@ -94,10 +99,20 @@ class Consumer:
             "metrics_enabled": False,
         }
         self._loop = asyncio.get_running_loop()
-        self._orders: queue.SimpleQueue[Callable[[KafkaConsumer], None]] = queue.SimpleQueue()
+        # From the loop to the polling thread: an offset to commit, or a turn that is over.
+        self._done: queue.SimpleQueue[tuple[TopicPartition, int | None, int]] = queue.SimpleQueue()
+        self._closing = threading.Event()
         self._stop = threading.Event()
+        self._failed = threading.Event()
+        # Owned by the event loop:
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held: set[TopicPartition] = set()  # partitions paused; owned by the polling thread
+        self._trackers: dict[TopicPartition, OffsetTracker] = {}
+        # Owned by the polling thread:
+        self._turns = itertools.count()
+        self._held: dict[TopicPartition, int] = {}  # partitions paused, and for which turn
+        self._uncommitted: dict[TopicPartition, int] = {}
+        self._shown: set[TopicPartition] = set()  # partitions with a lag to be seen
+        self._lag_at = 0.0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -108,12 +123,18 @@ class Consumer:
         try:
             yield
         finally:
-            if self._tasks:
-                _, late = await asyncio.wait(self._tasks, timeout=_FINISH_SECONDS)
-                for task in late:
-                    task.cancel()
+            self._closing.set()
+            await self._finish()
             self._stop.set()
             await asyncio.to_thread(thread.join, _FINISH_SECONDS)
+
+    async def _finish(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FINISH_SECONDS):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        for task in self._tasks:
+            task.cancel()
 
     # The polling thread.
 
@@ -121,97 +142,136 @@ class Consumer:
         failures = 0
         while not self._stop.is_set():
             try:
-                consumer = KafkaConsumer(**self._config)
+                with _connected(self._config) as consumer:
+                    consumer.subscribe(self._topics)
+                    while not self._stop.is_set():
+                        self._poll(consumer)
+                        failures = 0
+                    self._settle(consumer)
             except KafkaError as error:
-                log.warning("kafka: not reachable yet", extra={"kind": type(error).__name__})
-                self._stop.wait(1.0)
-                continue
-            try:
-                consumer.subscribe(self._topics, listener=_Rebalance(self))
-                while not self._stop.is_set():
-                    self._poll(consumer)
-                    failures = 0
-                self._obey(consumer)
+                log.warning(
+                    "consumer: Kafka is away", extra={"group": self._group, "kind": str(error)}
+                )
             except Exception:
-                failures += 1
                 log.exception("consumer failed; joining again", extra={"group": self._group})
-                self._stop.wait(_backoff(failures))
-            finally:
+            if not self._stop.is_set():
                 self._held.clear()
-                consumer.close(autocommit=False, timeout_ms=3_000)
+                failures += 1
+                self._stop.wait(_backoff(failures))
 
     def _poll(self, consumer: KafkaConsumer) -> None:
-        timeout = _BUSY_POLL_MS if self._held else _POLL_MS
-        for partition, records in consumer.poll(timeout_ms=timeout).items():
+        if self._failed.is_set():  # its partition would stand still for ever
+            self._failed.clear()
+            raise RuntimeError("records were left unhandled: reading them again")
+        # Asked before settling: when no task is left, all that tasks had to say is settled now.
+        busy = bool(self._tasks)
+        self._settle(consumer)
+        busy = busy or bool(self._held) or bool(self._uncommitted)
+        for partition, records in consumer.poll(_BUSY_POLL_MS if busy else _POLL_MS).items():
             consumer.pause(partition)
-            self._held.add(partition)
-            self._loop.call_soon_threadsafe(self._take, partition, records)
-        self._obey(consumer)
-        for partition in consumer.assignment():
-            end = consumer.highwater(partition)
-            if end is not None:
-                lag = max(0, end - consumer.position(partition, timeout_ms=100))
-                BUS_LAG.labels(self._group, f"{partition.topic}/{partition.partition}").set(lag)
+            self._held[partition] = turn = next(self._turns)
+            self._loop.call_soon_threadsafe(self._take, partition, records, turn)
+        self._show_lag(consumer)
 
-    def _obey(self, consumer: KafkaConsumer) -> None:
-        """Does what the event loop has asked for since: commits, resumes."""
-        while True:
-            try:
-                order = self._orders.get_nowait()
-            except queue.Empty:
-                return
-            order(consumer)
+    def _settle(self, consumer: KafkaConsumer) -> None:
+        """Commits what is done and resumes partitions whose turn is over.
 
-    def _commit(self, consumer: KafkaConsumer, partition: TopicPartition, offset: int) -> None:
-        if partition not in consumer.assignment():
-            return  # it is another member's now; that one sees these records again
-        try:
-            consumer.commit({partition: OffsetAndMetadata(offset, "", -1)}, timeout_ms=5_000)
-        except CommitFailedError:
-            log.info("commit came after a rebalance", extra={"partition": str(partition)})
-
-    def _resume(self, consumer: KafkaConsumer, partition: TopicPartition) -> None:
-        if partition in self._held:
-            self._held.discard(partition)
-            if partition in consumer.assignment():
+        What is said of a partition that went to another member is dropped: that one sees the
+        records again. One that stayed through a rebalance is still paused, and its turn goes on.
+        """
+        over: list[tuple[TopicPartition, int]] = []
+        with suppress(queue.Empty):
+            while True:
+                partition, offset, turn = self._done.get_nowait()
+                if offset is None:
+                    over.append((partition, turn))
+                else:
+                    self._uncommitted[partition] = offset
+        mine = consumer.assignment()
+        self._held = {p: turn for p, turn in self._held.items() if p in mine}
+        self._commit(consumer, {p: o for p, o in self._uncommitted.items() if p in mine})
+        for partition, turn in over:
+            if self._held.get(partition) == turn:
+                del self._held[partition]
                 consumer.resume(partition)
+
+    def _commit(self, consumer: KafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
+        self._uncommitted = offsets
+        if not offsets:
+            return
+        try:
+            consumer.commit(
+                {p: OffsetAndMetadata(offset, "", -1) for p, offset in offsets.items()},
+                timeout_ms=_COMMIT_MS,
+            )
+        except KafkaError as error:  # a rebalance, or no coordinator: tried again after this poll
+            log.info("commit failed", extra={"group": self._group, "kind": type(error).__name__})
+        else:
+            self._uncommitted = {}
+
+    def _show_lag(self, consumer: KafkaConsumer) -> None:
+        now = time.monotonic()
+        if now < self._lag_at:
+            return
+        self._lag_at = now + _LAG_SECONDS
+        mine = consumer.assignment()
+        for partition in self._shown - mine:
+            BUS_LAG.remove(self._group, _name(partition))
+        self._shown = set()
+        for partition in mine:
+            end, position = consumer.highwater(partition), consumer.position(partition, 100)
+            if end is not None and position is not None:
+                BUS_LAG.labels(self._group, _name(partition)).set(max(0, end - position))
+                self._shown.add(partition)
 
     # The event loop.
 
-    def _take(self, partition: TopicPartition, records: list[Any]) -> None:
+    def _take(self, partition: TopicPartition, records: list[Any], turn: int) -> None:
+        if self._closing.is_set():
+            return  # not begun, not committed: another member's
         work = self._each if self._one_by_one else self._in_order
-        task = self._loop.create_task(work(partition, records))
+        self._begin(work(partition, records, turn))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._end)
 
-    async def _in_order(self, partition: TopicPartition, records: list[Any]) -> None:
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:  # a mistake of ours, in here
+            log.error("consumer: a task failed", exc_info=task.exception())
+            self._failed.set()
+
+    async def _in_order(self, partition: TopicPartition, records: list[Any], turn: int) -> None:
         await self._process(records)
-        self._done(partition, records[-1].offset + 1)
-        self._orders.put(lambda c: self._resume(c, partition))
+        self._done.put((partition, records[-1].offset + 1, turn))
+        self._done.put((partition, None, turn))
 
-    async def _each(self, partition: TopicPartition, records: list[Any]) -> None:
-        """Hands out the records as places come free; the partition resumes when all are out."""
-        tracker = OffsetTracker()
+    async def _each(self, partition: TopicPartition, records: list[Any], turn: int) -> None:
+        """Hands out the records as places come free; the turn is over when all are out."""
+        tracker = self._trackers.get(partition)
+        if tracker is None or records[0].offset <= tracker.newest:  # read again after a rebalance
+            tracker = self._trackers[partition] = OffsetTracker()
+        for record in records:
+            tracker.begin(record.offset)
+        for record in records:
+            await self._places.acquire()
+            if self._closing.is_set():
+                return
+            self._begin(self._one(partition, record, tracker, turn))
+        self._done.put((partition, None, turn))
 
-        async def one(record: Any) -> None:
-            try:
-                await self._process([record])
-            finally:
-                self._places.release()
-            offset = tracker.finish(record.offset)
-            if offset is not None:
-                self._done(partition, offset)
-
-        async with asyncio.TaskGroup() as group:
-            for record in records:
-                tracker.begin(record.offset)
-            for record in records:
-                await self._places.acquire()
-                group.create_task(one(record))
-        self._orders.put(lambda c: self._resume(c, partition))
-
-    def _done(self, partition: TopicPartition, offset: int) -> None:
-        self._orders.put(lambda c: self._commit(c, partition, offset))
+    async def _one(
+        self, partition: TopicPartition, record: Any, tracker: OffsetTracker, turn: int
+    ) -> None:
+        try:
+            await self._process([record])
+        finally:
+            self._places.release()
+        offset = tracker.finish(record.offset)
+        if offset is not None:
+            self._done.put((partition, offset, turn))
 
     async def _process(self, records: list[Any]) -> None:
         """Returns when every record has had its effect or is a dead letter."""
@@ -279,17 +339,19 @@ class Consumer:
         BUS_CONSUMED.labels(self._group).inc(len(events))
 
 
-class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc] # the library is untyped
-    """Partitions that went to another member are no longer held here."""
+@contextmanager
+def _connected(config: dict[str, Any]) -> Iterator[KafkaConsumer]:
+    """A client that is closed at the end, in bounded time, and leaves its group then."""
+    consumer = KafkaConsumer(**config)
+    try:
+        yield consumer
+    finally:
+        with suppress(KafkaError):
+            consumer.close(autocommit=False, timeout_ms=3_000)
 
-    def __init__(self, consumer: Consumer) -> None:
-        self._consumer = consumer
 
-    def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
-        self._consumer._held.difference_update(revoked)  # noqa: SLF001 - its other half
-
-    def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
-        """Nothing to do: reading starts at the committed offset."""
+def _name(partition: TopicPartition) -> str:
+    return f"{partition.topic}/{partition.partition}"
 
 
 def _backoff(failures: int) -> float:

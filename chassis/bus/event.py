@@ -53,15 +53,17 @@ class Event:
         """Reads a record.
 
         Raises:
-            Undecodable: it is not JSON, or lacks a field.
+            Undecodable: it is not JSON, or lacks a field, or has one that cannot be used.
         """
         try:
             fields = orjson.loads(value or b"")
+            if not isinstance(fields["data"], dict):
+                raise TypeError("data is no object")
             return cls(
-                id=str(uuid.UUID(fields["id"])),
+                id=str(uuid.UUID(str(fields["id"]))),
                 type=str(fields["type"]),
                 key=(key or b"").decode(),
-                data=dict(fields["data"]),
+                data=fields["data"],
                 time=str(fields["time"]),
                 traceparent=str(fields["traceparent"]),
             )

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import heapq
+from collections import deque
 
 
 class OffsetTracker:
     """Everything below the lowest unfinished record is done; only that may be committed."""
 
     def __init__(self) -> None:
-        self._begun: list[int] = []
+        self._begun: deque[int] = deque()
         self._finished: set[int] = set()
-        self._next: int | None = None
+        self.newest = -1
+        """The highest offset begun."""
 
     def begin(self, offset: int) -> None:
-        """A record is being handled. Offsets come in rising order."""
-        heapq.heappush(self._begun, offset)
+        """A record is being handled.
+
+        Raises:
+            ValueError: offsets come in rising order; this one does not.
+        """
+        if offset <= self.newest:
+            raise ValueError(f"{offset} comes after {self.newest}")
+        self.newest = offset
+        self._begun.append(offset)
 
     def finish(self, offset: int) -> int | None:
         """A record is done. Returns the new offset to commit (next to read), or None."""
         self._finished.add(offset)
-        moved = False
+        done = None
         while self._begun and self._begun[0] in self._finished:
-            lowest = heapq.heappop(self._begun)
-            self._finished.remove(lowest)
-            self._next, moved = lowest + 1, True
-        return self._next if moved else None
+            done = self._begun.popleft()
+            self._finished.remove(done)
+        return None if done is None else done + 1
 
     @property
     def under_way(self) -> int:

@@ -58,6 +58,14 @@ _AWAY = (
 _CONFLICT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 # The server cut a transaction that stood still: what it held is free again.
 _CUT = (asyncpg.IdleInTransactionSessionTimeoutError,)
+# Somebody was in the way for longer than the server lets anyone wait, or it has no room left. The
+# caller gets these as they are: what they mean depends on what was asked for.
+BUSY = (
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.TransactionTimeoutError,
+    asyncpg.InsufficientResourcesError,
+)
 
 
 class _Connection(_BaseConnection):

@@ -1,0 +1,507 @@
+import asyncio
+import threading
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import pytest
+from kafka import TopicPartition
+from kafka.errors import CommitFailedError
+
+from chassis.bus import consumer as module
+from chassis.bus.consumer import Consumer
+from chassis.bus.event import Event
+from chassis.bus.producer import BusUnavailable
+from chassis.context import current_request
+from chassis.resilience import BreakerOpen
+
+HERE = TopicPartition("orders", 0)
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BACKOFF_SECONDS", (0.0,))
+
+
+@dataclass
+class Record:
+    offset: int
+    value: bytes
+    key: bytes = b"17"
+    topic: str = "orders"
+    partition: int = 0
+
+
+@dataclass
+class Letters:
+    """A producer that keeps what it is given; first fails as often as told."""
+
+    failures: int = 0
+    kept: list[tuple[bytes, dict[str, bytes]]] = field(default_factory=list)
+
+    async def publish(self, records: Any, headers: Any) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise BusUnavailable
+        self.kept += [(value, dict(headers)) for _, _, value in records]
+
+
+def event(name: str) -> Event:
+    return Event.about(str(uuid.uuid5(uuid.NAMESPACE_DNS, name)), "OrderPlaced", "17", {"n": name})
+
+
+def records(*names: str, begin: int = 0) -> list[Record]:
+    return [Record(begin + i, event(name).encode()) for i, name in enumerate(names)]
+
+
+def consumer_of(
+    handle: Callable[[list[Event]], Awaitable[None]],
+    letters: Letters | None = None,
+    concurrency: int = 1,
+) -> Consumer:
+    return Consumer(
+        brokers="nowhere:9092",
+        group="tests",
+        topics=["orders"],
+        handle=handle,
+        producer=letters or Letters(),  # type: ignore[arg-type]
+        client_id="tests-a-1",
+        zone="a",
+        concurrency=concurrency,
+    )
+
+
+class Effects:
+    """Handles events and remembers their names; `wrong` says what to raise for whom."""
+
+    def __init__(self, wrong: Callable[[str], Exception | None] = lambda _: None) -> None:
+        self.wrong = wrong
+        self.done: list[str] = []
+        self.calls: list[list[str]] = []
+
+    async def __call__(self, events: list[Event]) -> None:
+        names = [e.data["n"] for e in events]
+        self.calls.append(names)
+        for name in names:
+            if error := self.wrong(name):
+                raise error
+        self.done += names
+
+
+async def test_a_batch_is_one_call() -> None:
+    effects = Effects()
+
+    await consumer_of(effects)._process(records("a", "b", "c"))
+
+    assert effects.calls == [["a", "b", "c"]]
+
+
+async def test_handling_is_part_of_the_events_trace() -> None:
+    placed, seen = event("a"), []
+
+    async def handle(_: list[Event]) -> None:
+        seen.append(current_request.get())
+
+    await consumer_of(handle)._process([Record(0, placed.encode())])
+
+    assert seen[0] is not None
+    assert seen[0].trace.trace_id in placed.traceparent
+    assert current_request.get() is None
+
+
+async def test_poison_is_a_dead_letter_after_three_tries() -> None:
+    letters, effects = Letters(), Effects(lambda _: ValueError("bad seat"))
+    record = Record(41, event("a").encode(), partition=3)
+
+    await consumer_of(effects, letters)._process([record])
+
+    assert effects.calls == [["a"]] * 3
+    assert letters.kept == [
+        (
+            record.value,
+            {
+                "source_topic": b"orders",
+                "source_partition": b"3",
+                "source_offset": b"41",
+                "group": b"tests",
+                "error": b"ValueError: bad seat",
+                "tries": b"3",
+            },
+        )
+    ]
+
+
+async def test_what_fails_once_is_no_dead_letter() -> None:
+    failures = [ValueError("once")]
+    letters, effects = Letters(), Effects(lambda _: failures.pop() if failures else None)
+
+    await consumer_of(effects, letters)._process(records("a"))
+
+    assert effects.done == ["a"]
+    assert letters.kept == []
+
+
+async def test_one_bad_in_a_batch_does_not_hold_up_the_others() -> None:
+    letters = Letters()
+    effects = Effects(lambda name: ValueError("bad") if name == "b" else None)
+
+    await consumer_of(effects, letters)._process(records("a", "b", "c"))
+
+    assert effects.done == ["a", "c"]
+    assert [Event.decode(b"17", value).data["n"] for value, _ in letters.kept] == ["b"]
+
+
+async def test_what_is_no_event_is_a_dead_letter_at_once_and_the_others_go_on() -> None:
+    letters, effects = Letters(), Effects()
+    batch = [*records("a"), Record(1, b"no event"), *records("c", begin=2)]
+
+    await consumer_of(effects, letters)._process(batch)
+
+    assert effects.calls == [["a", "c"]]
+    assert [(v, h["tries"]) for v, h in letters.kept] == [(b"no event", b"1")]
+
+
+async def test_only_dead_letters_is_no_call() -> None:
+    letters, effects = Letters(), Effects()
+
+    await consumer_of(effects, letters)._process([Record(0, b"")])
+
+    assert effects.calls == []
+    assert len(letters.kept) == 1
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        BusUnavailable(),
+        BreakerOpen("held back"),
+        ConnectionResetError(),
+        TimeoutError(),
+        asyncpg.LockNotAvailableError(),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+async def test_while_something_is_away_the_event_waits_and_is_no_dead_letter(
+    away: Exception,
+) -> None:
+    failures = [away] * 20
+    letters, effects = Letters(), Effects(lambda _: failures.pop() if failures else None)
+
+    await consumer_of(effects, letters)._process(records("a", "b"))
+
+    assert effects.done == ["a", "b"]
+    assert effects.calls == [["a", "b"]] * 21
+    assert letters.kept == []
+
+
+async def test_tries_are_not_used_up_by_waiting() -> None:
+    script: list[Exception | None] = [ValueError("1"), *[TimeoutError()] * 9, ValueError("2"), None]
+    letters, effects = Letters(), Effects(lambda _: script.pop(0))
+
+    await consumer_of(effects, letters)._process(records("a"))
+
+    assert effects.done == ["a"]
+    assert letters.kept == []
+
+
+async def test_a_dead_letter_waits_for_kafka() -> None:
+    letters = Letters(failures=5)
+
+    await consumer_of(Effects(), letters)._process([Record(0, b"no event")])
+
+    assert len(letters.kept) == 1
+
+
+async def test_cancelling_is_no_failure_of_the_record() -> None:
+    letters, begun = Letters(), asyncio.Event()
+
+    async def handle(_: list[Event]) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(consumer_of(handle, letters)._process(records("a")))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert letters.kept == []
+
+
+class FakeKafka:
+    """What the polling thread uses of a KafkaConsumer."""
+
+    def __init__(self, *mine: TopicPartition) -> None:
+        self.mine = set(mine)
+        self.paused: set[TopicPartition] = set()
+        self.commits: list[dict[TopicPartition, int]] = []
+        self.records: dict[TopicPartition, list[Record]] = {}
+        self.refuse_commits = 0
+
+    def poll(self, _timeout_ms: int) -> dict[TopicPartition, list[Record]]:
+        taken = {p: r for p, r in self.records.items() if p not in self.paused}
+        self.records = {p: r for p, r in self.records.items() if p not in taken}
+        return taken
+
+    def assignment(self) -> set[TopicPartition]:
+        return set(self.mine)
+
+    def pause(self, partition: TopicPartition) -> None:
+        self.paused.add(partition)
+
+    def resume(self, partition: TopicPartition) -> None:
+        self.paused.discard(partition)
+
+    def commit(self, offsets: Any, timeout_ms: int) -> None:
+        assert timeout_ms > 0
+        if self.refuse_commits:
+            self.refuse_commits -= 1
+            raise CommitFailedError
+        self.commits.append({p: o.offset for p, o in offsets.items()})
+
+    def highwater(self, _: TopicPartition) -> None:
+        return None
+
+    def position(self, _: TopicPartition, _timeout_ms: int) -> None:
+        return None
+
+
+async def all_done(consumer: Consumer) -> None:
+    """The loop has taken what was polled, and handled it."""
+    await asyncio.sleep(0)
+    while consumer._tasks:
+        await asyncio.wait(consumer._tasks)
+    await asyncio.sleep(0)
+
+
+async def test_the_offset_is_committed_after_the_effect() -> None:
+    gate, kafka = asyncio.Event(), FakeKafka(HERE)
+
+    async def handle(_: list[Event]) -> None:
+        await gate.wait()
+
+    consumer = consumer_of(handle)
+    kafka.records[HERE] = records("a", "b", begin=7)
+    consumer._poll(kafka)
+    await asyncio.sleep(0)
+    consumer._poll(kafka)
+    assert kafka.commits == []
+    assert kafka.paused == {HERE}
+
+    gate.set()
+    await all_done(consumer)
+    consumer._poll(kafka)
+
+    assert kafka.commits == [{HERE: 9}]
+    assert kafka.paused == set()
+
+
+async def test_a_partition_that_stays_through_a_rebalance_goes_on() -> None:
+    """The client keeps it paused: nobody else would ever resume it."""
+    gate, kafka, there = asyncio.Event(), FakeKafka(HERE), TopicPartition("orders", 1)
+
+    async def handle(_: list[Event]) -> None:
+        await gate.wait()
+
+    consumer = consumer_of(handle)
+    kafka.records[HERE] = records("a")
+    consumer._poll(kafka)
+    kafka.mine = {HERE, there}
+    consumer._poll(kafka)
+    gate.set()
+    await all_done(consumer)
+    consumer._poll(kafka)
+
+    assert kafka.paused == set()
+    assert kafka.commits == [{HERE: 1}]
+
+
+async def test_a_partition_that_went_away_is_not_committed() -> None:
+    kafka = FakeKafka(HERE)
+    consumer = consumer_of(Effects())
+    kafka.records[HERE] = records("a")
+    consumer._poll(kafka)
+    await all_done(consumer)
+    kafka.mine = set()
+    consumer._poll(kafka)
+    kafka.mine = {HERE}
+    consumer._poll(kafka)
+
+    assert kafka.commits == []
+
+
+async def test_an_old_turns_end_does_not_end_the_new_one() -> None:
+    """The partition went and came back while its first records were still being handled."""
+    gates, kafka = [asyncio.Event(), asyncio.Event()], FakeKafka(HERE)
+    turns = iter(gates)
+
+    async def handle(_: list[Event]) -> None:
+        await next(turns).wait()
+
+    consumer = consumer_of(handle)
+    kafka.records[HERE] = records("a")
+    consumer._poll(kafka)
+    await asyncio.sleep(0)
+    kafka.mine = set()
+    consumer._poll(kafka)
+    kafka.mine, kafka.paused, kafka.records = {HERE}, set(), {HERE: records("a", "b")}
+    consumer._poll(kafka)
+    await asyncio.sleep(0)
+
+    first, second = gates
+    first.set()
+    while len(consumer._tasks) > 1:
+        await asyncio.sleep(0)
+    consumer._poll(kafka)
+    assert kafka.paused == {HERE}
+
+    second.set()
+    await all_done(consumer)
+    consumer._poll(kafka)
+    assert kafka.paused == set()
+    assert kafka.commits[-1] == {HERE: 2}
+
+
+async def test_a_commit_that_failed_is_tried_again() -> None:
+    kafka = FakeKafka(HERE)
+    kafka.refuse_commits = 2
+    consumer = consumer_of(Effects())
+    kafka.records[HERE] = records("a")
+    consumer._poll(kafka)
+    await all_done(consumer)
+    for _ in range(4):
+        consumer._poll(kafka)
+
+    assert kafka.commits == [{HERE: 1}]
+
+
+async def test_one_by_one_a_slow_record_holds_up_no_other_but_keeps_its_offset() -> None:
+    gate, done, kafka = asyncio.Event(), [], FakeKafka(HERE)
+
+    async def handle(events: list[Event]) -> None:
+        (name,) = [e.data["n"] for e in events]
+        if name == "slow":
+            await gate.wait()
+        done.append(name)
+
+    consumer = consumer_of(handle, concurrency=3)
+    kafka.records[HERE] = records("a", "slow", "c")
+    consumer._poll(kafka)
+    while len(done) < 2:
+        await asyncio.sleep(0)
+    consumer._poll(kafka)
+    assert kafka.paused == set()  # all are handed out: the next may come
+    assert kafka.commits == [{HERE: 1}]
+
+    kafka.records[HERE] = records("d", "e", begin=3)
+    consumer._poll(kafka)
+    while len(done) < 4:
+        await asyncio.sleep(0)
+    consumer._poll(kafka)
+    assert kafka.commits == [{HERE: 1}]
+
+    gate.set()
+    await all_done(consumer)
+    consumer._poll(kafka)
+    assert kafka.commits == [{HERE: 1}, {HERE: 5}]
+
+
+async def test_one_by_one_no_more_than_the_places_at_a_time() -> None:
+    gate, under_way, most = asyncio.Event(), 0, 0
+
+    async def handle(_: list[Event]) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await gate.wait()
+        under_way -= 1
+
+    consumer, kafka = consumer_of(handle, concurrency=4), FakeKafka(HERE)
+    kafka.records[HERE] = records(*"abcdefghij")
+    consumer._poll(kafka)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert under_way == 4
+    consumer._poll(kafka)
+    assert kafka.paused == {HERE}
+
+    gate.set()
+    await all_done(consumer)
+    assert most == 4
+
+
+async def test_records_read_again_after_a_rebalance_are_tracked_anew() -> None:
+    gate, kafka = asyncio.Event(), FakeKafka(HERE)
+
+    async def handle(_: list[Event]) -> None:
+        await gate.wait()
+
+    consumer = consumer_of(handle, concurrency=8)
+    for _ in range(2):
+        kafka.records[HERE] = records("a", "b")
+        kafka.paused.clear()
+        consumer._poll(kafka)
+        await asyncio.sleep(0)
+    gate.set()
+    await all_done(consumer)
+    consumer._poll(kafka)
+
+    assert kafka.commits == [{HERE: 2}]
+
+
+async def test_a_mistake_in_here_stops_no_partition_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kafka, consumer = FakeKafka(HERE), consumer_of(Effects())
+
+    async def broken(_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(consumer, "_process", broken)
+    kafka.records[HERE] = records("a")
+    consumer._poll(kafka)
+    await all_done(consumer)
+
+    with pytest.raises(RuntimeError, match="reading them again"):
+        consumer._poll(kafka)
+    consumer._poll(kafka)  # once is enough
+    assert kafka.commits == []
+
+
+async def test_while_closing_nothing_new_is_begun() -> None:
+    kafka, effects = FakeKafka(HERE), Effects()
+    consumer = consumer_of(effects)
+    consumer._closing.set()
+    kafka.records[HERE] = records("a")
+    consumer._poll(kafka)
+    await all_done(consumer)
+    consumer._poll(kafka)
+
+    assert effects.calls == []
+    assert kafka.commits == []
+
+
+async def test_closing_finishes_what_is_in_hand_and_commits_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kafka, begun, gate = FakeKafka(HERE), asyncio.Event(), asyncio.Event()
+    kafka.records[HERE] = records("a")
+    closed = threading.Event()
+    for name, value in {
+        "subscribe": lambda _: None,
+        "close": lambda **_: closed.set(),
+    }.items():
+        setattr(kafka, name, value)
+    monkeypatch.setattr(module, "KafkaConsumer", lambda **_: kafka)
+
+    async def handle(_: list[Event]) -> None:
+        begun.set()
+        await gate.wait()
+
+    async with consumer_of(handle).running():
+        await begun.wait()
+        asyncio.get_running_loop().call_soon(gate.set)
+
+    assert kafka.commits == [{HERE: 1}]
+    assert closed.is_set()
