@@ -57,13 +57,11 @@ class Event:
         """
         try:
             fields = orjson.loads(value or b"")
-            if not isinstance(fields["data"], dict):
-                raise TypeError("data is no object")
             return cls(
                 id=str(uuid.UUID(str(fields["id"]))),
                 type=str(fields["type"]),
                 key=(key or b"").decode(),
-                data=fields["data"],
+                data={**fields["data"]},  # a mapping, or TypeError
                 time=str(fields["time"]),
                 traceparent=str(fields["traceparent"]),
             )
