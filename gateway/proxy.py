@@ -31,7 +31,7 @@ _PASSED_IN = {
 }
 # What belongs to the hop behind us, or what the shell and the server say themselves.
 _KEPT_BACK = frozenset(
-    [
+    {
         "connection",
         "content-length",
         "date",
@@ -44,7 +44,7 @@ _KEPT_BACK = frozenset(
         "upgrade",
         "via",
         "x-request-id",
-    ]
+    }
 )
 _BODYLESS = frozenset({204, 304})
 
