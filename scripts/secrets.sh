@@ -35,5 +35,3 @@ for bundle in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt; do
   fi
 done
 put HOLDFAST_SYSTEM holdfast/system
-# Images are built in the order of depends_on, which bake does not know.
-put COMPOSE_BAKE false
