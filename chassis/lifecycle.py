@@ -20,6 +20,7 @@ import uvloop
 
 from chassis import logs
 from chassis.metrics import TASK_CRASHES
+from chassis.problems import Unavailable
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -72,6 +73,8 @@ async def background(name: str, work: Callable[[], Awaitable[None]]) -> AsyncIte
         while True:
             try:
                 await work()
+            except Unavailable as error:  # a store or the bus is away: no news in a traceback
+                log.warning("background task waits", extra={"task": name, "reason": str(error)})
             except Exception:
                 log.exception("background task failed", extra={"task": name})
                 TASK_CRASHES.labels(name).inc()

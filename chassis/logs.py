@@ -44,9 +44,13 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(settings: Settings) -> None:
-    """Sends all logging to standard output; libraries speak from WARNING up."""
+    """Sends all logging to standard output; libraries speak from WARNING up.
+
+    kafka-python says each refused connection in several ERROR lines; the bus says it in one.
+    """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(instance=settings.instance, zone=settings.zone))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
-    for noisy in ("kafka", "asyncio", "uvicorn", "httpx", "httpcore"):
+    for noisy in ("asyncio", "uvicorn", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
