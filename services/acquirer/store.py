@@ -1,0 +1,98 @@
+"""The acquirer's ledger and knobs in Postgres. Each method is one statement or two."""
+
+from __future__ import annotations
+
+import uuid
+
+import asyncpg
+
+from chassis.problems import NotFound
+from chassis.store.postgres import Database
+from services.acquirer.decisions import Charge, ChargeRequest, Knobs, check_same, verdict
+
+# Always the same columns; this constant is all that is ever put into a query.
+_COLUMNS = "key, id, reference, amount, currency, card, status, created_at"
+
+
+class Store:
+    """The ledger, and how to behave."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def charge(self, key: str, request: ChargeRequest) -> tuple[Charge, bool]:
+        """Charges once a key, whatever happens. Returns the charge, and if it is a replay.
+
+        Raises:
+            KeyReused: the key came with another charge before.
+            StoreUnavailable: Postgres is away.
+        """
+        own_id = uuid.uuid4()
+        # Repeating it does no harm: the key lets one of them in. Two at the same moment: the
+        # second waits for the first's commit, finds the key, and has nothing to insert.
+        rows = await self._database.fetch(
+            f"INSERT INTO charges ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, now())"  # noqa: S608
+            f" ON CONFLICT (key) DO NOTHING RETURNING {_COLUMNS}",
+            key,
+            own_id,
+            request.reference,
+            request.amount,
+            request.currency,
+            request.card,
+            verdict(request.card),
+        )
+        charge = _charge(rows[0]) if rows else await self.get(key)
+        check_same(charge, request)
+        return charge, charge.id != str(own_id)
+
+    async def get(self, key: str) -> Charge:
+        """The charge with this key.
+
+        Raises:
+            NotFound: there is none.
+        """
+        row = await self._database.fetchrow(
+            f"SELECT {_COLUMNS} FROM charges WHERE key = $1",  # noqa: S608
+            key,
+        )
+        if row is None:
+            raise NotFound("No charge with this key")
+        return _charge(row)
+
+    async def page(self, after: str, limit: int) -> list[Charge]:
+        """Charges in the order of their keys, from the one behind `after`."""
+        rows = await self._database.fetch(
+            f"SELECT {_COLUMNS} FROM charges WHERE key > $1 ORDER BY key LIMIT $2",  # noqa: S608
+            after,
+            limit,
+        )
+        return [_charge(row) for row in rows]
+
+    async def read_knobs(self) -> Knobs:
+        """As last turned, or the defaults."""
+        row = await self._database.fetchrow(
+            "SELECT latency_ms, jitter_ms, error_rate, hang_rate FROM knobs"
+        )
+        return Knobs() if row is None else Knobs(**dict(row))
+
+    async def turn_knobs(self, knobs: Knobs) -> None:
+        """For all instances, for good."""
+        await self._database.execute(
+            "INSERT INTO knobs (latency_ms, jitter_ms, error_rate, hang_rate)"
+            " VALUES ($1, $2, $3, $4) ON CONFLICT (only) DO UPDATE SET"
+            " latency_ms = $1, jitter_ms = $2, error_rate = $3, hang_rate = $4",
+            knobs.latency_ms,
+            knobs.jitter_ms,
+            knobs.error_rate,
+            knobs.hang_rate,
+        )
+
+
+def _charge(row: asyncpg.Record) -> Charge:
+    request = ChargeRequest(
+        reference=row["reference"],
+        amount=row["amount"],
+        currency=row["currency"],
+        card=row["card"],
+    )
+    return Charge(row["key"], str(row["id"]), request, row["status"], row["created_at"])
