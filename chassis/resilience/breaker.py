@@ -71,7 +71,6 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
             listeners=[*listeners, _StateObserver(name, on_event)],
             state_storage=_CircuitView(self._circuit, clock),
             name=name,
-            throw_new_error_on_trip=False,
         )
         emit(on_event, name, "breaker_state", 0)
 
@@ -127,11 +126,11 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
     def open(self) -> bool:
         """Opens by hand, for the open time."""
         self._change(self._circuit.open)
-        return False  # pybreaker asks here whether to replace the tripping call's own error
+        return False  # in pybreaker: whether the tripping call's own error is to be replaced
 
     def half_open(self) -> None:
         """Lets probes through, by hand."""
-        self._change(self._circuit.half_open)
+        self._change(lambda _: self._circuit.half_open())
 
     def close(self) -> None:
         """Closes by hand."""

@@ -124,14 +124,13 @@ class Bulkhead:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[place] = None
         emit(self._on_event, self.name, "bulkhead_waiting", len(self._waiting))
-        limit = asyncio.timeout(self.queue_timeout)
         try:
-            async with limit:
+            async with asyncio.timeout(self.queue_timeout):
                 await place
         except BaseException as error:
             if place.done() and not place.cancelled():
                 self._leave()  # got the place in the instant of giving up: the next one has it
-            if limit.expired() and isinstance(error, TimeoutError):
+            if isinstance(error, TimeoutError):
                 raise self._full("Waited too long for a place") from None
             raise
         finally:

@@ -102,7 +102,7 @@ class Circuit:
     def admit(self, now: float) -> Permit | None:
         """A permit for one call, or None if it must not be made."""
         if self.state == STATE_OPEN and now >= self._opens_until:
-            self.half_open(now)
+            self.half_open()
         if self.state == STATE_HALF_OPEN:
             if self._probes >= self.policy.permits:
                 if now - self._last_probe >= self.policy.probe_seconds:
@@ -142,10 +142,9 @@ class Circuit:
         self._opens_until = now + self._open_time()
         self._change(STATE_OPEN)
 
-    def half_open(self, now: float) -> None:
+    def half_open(self) -> None:
         """Lets probes through."""
         self._probes = self._bad_probes = self.good_probes = 0
-        self._last_probe = now
         self._change(STATE_HALF_OPEN)
 
     def close(self, now: float) -> None:

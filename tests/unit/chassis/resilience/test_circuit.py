@@ -120,6 +120,17 @@ def test_calls_that_were_not_made_say_nothing_however_long_they_took() -> None:
     assert machine.state == STATE_CLOSED
 
 
+def test_slowness_that_is_left_out_does_not_make_calls_of_those_cut_off() -> None:
+    machine = circuit(BreakerPolicy(min_calls=4, slow_call_rate=1.1))
+    for _ in range(3):
+        call(machine, NOW, Outcome.FAILED)
+    for _ in range(10):
+        call(machine, NOW, Outcome.CUT_OFF, seconds=60.0)
+    assert machine.state == STATE_CLOSED
+    call(machine, NOW, Outcome.FAILED)
+    assert machine.state == STATE_OPEN
+
+
 # open
 
 
@@ -198,6 +209,23 @@ def test_a_probe_without_a_result_gives_its_permit_back(outcome: Outcome) -> Non
     assert machine.admit(NOW + 5) is not None
 
 
+def test_each_half_open_period_counts_its_own_probes() -> None:
+    machine = opened()
+    call(machine, NOW + 5)
+    call(machine, NOW + 5, Outcome.FAILED)
+    call(machine, NOW + 5, Outcome.FAILED)
+    assert machine.state == STATE_OPEN
+    call(machine, NOW + 15)
+    assert machine.state == STATE_HALF_OPEN
+
+
+def test_a_slow_probe_is_a_good_one_where_slowness_is_left_out() -> None:
+    machine = opened(BreakerPolicy(min_calls=4, slow_call_rate=1.1, jitter=0.0))
+    call(machine, NOW + 5, Outcome.OK, seconds=60.0)
+    call(machine, NOW + 5, Outcome.OK, seconds=60.0)
+    assert machine.state == STATE_CLOSED
+
+
 def test_probes_that_never_end_do_not_shut_the_circuit_for_good() -> None:
     machine = opened()
     for _ in range(POLICY.permits):
@@ -260,7 +288,7 @@ def test_by_hand() -> None:
     machine = circuit()
     machine.open(NOW)
     assert machine.admit(NOW) is None
-    machine.half_open(NOW)
+    machine.half_open()
     assert machine.admit(NOW) is not None
     machine.close(NOW)
     assert machine.state == STATE_CLOSED
@@ -341,7 +369,7 @@ def test_as_many_results_as_permits_always_decide(
     policy: BreakerPolicy, results: list[bool]
 ) -> None:
     machine = circuit(policy)
-    machine.half_open(NOW)
+    machine.half_open()
     probes = [admitted(machine, NOW) for _ in range(policy.permits)]
     for permit, good in zip(probes, results, strict=False):
         machine.settle(permit, NOW, Outcome.OK if good else Outcome.FAILED)

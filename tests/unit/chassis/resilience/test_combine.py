@@ -136,8 +136,9 @@ async def test_a_deadline_set_further_out_is_kept(clock: FakeClock) -> None:
         assert await Guard(name="acquirer", seconds=60)(left) == 1.0
         clock.advance(1.0)
         peer = Peer()
-        with pytest.raises(DeadlineExceeded):
-            await Guard(name="acquirer", seconds=60)(peer)
+        for guard in (Guard(name="acquirer"), Guard(name="acquirer", seconds=60)):
+            with pytest.raises(DeadlineExceeded):
+                await guard(peer)
         assert peer.calls == 0
     finally:
         current_deadline.reset(token)

@@ -121,6 +121,16 @@ async def test_an_inner_deadline_cannot_win_time_back() -> None:
         assert remaining_or(7.0) == 1.0
 
 
+async def test_a_deadline_that_is_only_set_further_out_is_enforced_from_here() -> None:
+    token = current_deadline.set(Deadline.after(0.01))
+    try:
+        with pytest.raises(DeadlineExceeded):
+            async with Deadline.after(60.0).enforce():
+                await asyncio.Event().wait()
+    finally:
+        current_deadline.reset(token)
+
+
 async def test_an_inner_deadline_may_be_earlier_and_ends_only_its_own_block() -> None:
     clock = FakeClock()
     async with Deadline.after(60.0, clock).enforce():
