@@ -83,7 +83,7 @@ def redis() -> Iterator[tuple[str, str]]:
         "--publish", f"127.0.0.1:{port}:{port}", "--tmpfs", "/data:size=64m,uid=10001,gid=10001",
         "--entrypoint", "redis-server", "holdfast/redis",
         "--port", str(port), "--requirepass", _PASSWORD, "--save", "", "--dir", "/data",
-        "--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1",
+        "--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--cluster-port", "7000",
     )  # fmt: skip
 
     def ask(*command: str) -> str:
