@@ -1,0 +1,103 @@
+"""One document of several."""
+
+from typing import Any
+
+from gateway.openapi import merge
+from gateway.routes import Route
+
+ROUTES = [
+    Route("GET", "/shows/{id}", "catalog"),
+    Route("POST", "/orders", "orders", session=True),
+]
+
+
+def reference(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def answer(name: str) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": reference(name)}}}
+
+
+CATALOG: dict[str, Any] = {
+    "paths": {
+        "/shows/{show_id}": {
+            "get": {
+                "parameters": [{"name": "show_id", "in": "path"}],
+                "responses": {"200": answer("Show"), "422": answer("HTTPValidationError")},
+            }
+        },
+        "/secret": {"get": {"responses": {"200": answer("Secret")}}},
+    },
+    "components": {
+        "schemas": {
+            "Show": {"properties": {"price": reference("Money"), "items": [reference("Money")]}},
+            "Money": {"properties": {"amount": {}}},
+            "Secret": {},
+            "HTTPValidationError": {},
+        }
+    },
+}
+ORDERS: dict[str, Any] = {
+    "paths": {
+        "/orders": {
+            "post": {
+                "parameters": [
+                    {"name": "X-Account-Id", "in": "header"},
+                    {"name": "Idempotency-Key", "in": "header"},
+                ],
+                "requestBody": answer("OrderRequest"),
+                "responses": {"201": answer("Money")},
+            },
+            "delete": {"responses": {}},
+        }
+    },
+    "components": {"schemas": {"Money": {"properties": {"cents": {}}}, "OrderRequest": {}}},
+}
+
+
+def test_only_public_calls_by_their_public_path() -> None:
+    merged = merge(ROUTES, {"catalog": CATALOG, "orders": ORDERS})
+    assert {p: list(m) for p, m in merged["paths"].items()} == {
+        "/api/v1/orders": ["post"],
+        "/api/v1/shows/{show_id}": ["get"],
+    }
+
+
+def test_only_schemas_that_are_needed_and_no_two_of_one_name() -> None:
+    merged = merge(ROUTES, {"catalog": CATALOG, "orders": ORDERS})
+    schemas = merged["components"]["schemas"]
+    assert set(schemas) == {"Problem", "Show", "Money", "OrdersMoney", "OrderRequest"}
+    assert schemas["Show"]["properties"]["price"] == reference("Money")
+    post = merged["paths"]["/api/v1/orders"]["post"]
+    assert post["responses"]["201"] == answer("OrdersMoney")
+
+
+def test_the_same_schema_twice_is_one() -> None:
+    documents = {"catalog": CATALOG, "orders": {**ORDERS, "components": CATALOG["components"]}}
+    assert "OrdersMoney" not in merge(ROUTES, documents)["components"]["schemas"]
+
+
+def test_errors_are_problems_everywhere() -> None:
+    get = merge(ROUTES, {"catalog": CATALOG})["paths"]["/api/v1/shows/{show_id}"]["get"]
+    assert set(get["responses"]) == {"200", "default"}
+    assert "application/problem+json" in get["responses"]["default"]["content"]
+
+
+def test_says_who_must_be_signed_in_and_hides_how_a_service_is_told() -> None:
+    merged = merge(ROUTES, {"catalog": CATALOG, "orders": ORDERS})
+    post = merged["paths"]["/api/v1/orders"]["post"]
+    assert post["security"] == [{"bearer": []}, {"cookie": []}]
+    assert [p["name"] for p in post["parameters"]] == ["Idempotency-Key"]
+    assert "security" not in merged["paths"]["/api/v1/shows/{show_id}"]["get"]
+    assert set(merged["components"]["securitySchemes"]) == {"bearer", "cookie"}
+
+
+def test_a_service_that_never_answered_is_left_out() -> None:
+    assert list(merge(ROUTES, {"orders": ORDERS})["paths"]) == ["/api/v1/orders"]
+    assert merge(ROUTES, {})["paths"] == {}
+
+
+def test_leaves_the_services_documents_as_they_were() -> None:
+    merge(ROUTES, {"catalog": CATALOG})
+    assert "422" in CATALOG["paths"]["/shows/{show_id}"]["get"]["responses"]
