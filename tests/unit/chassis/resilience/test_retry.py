@@ -196,7 +196,7 @@ async def test_a_real_cancellation_in_a_pause_ends_it() -> None:
 
 
 async def test_concurrent_calls_share_no_counters(clock: FakeClock) -> None:
-    """tenacity: four tasks on one object that wanted five attempts got 3, 3, 3, 2."""
+    """tenacity: four tasks iterating one object, five attempts wanted, got 3, 3, 3, 2."""
     retry = policy(clock, attempts=5)
     peers = [Flaky(99) for _ in range(4)]
     await asyncio.gather(*(retry(peer) for peer in peers), return_exceptions=True)
