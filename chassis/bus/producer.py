@@ -49,7 +49,7 @@ class Producer:
             delivery_timeout_ms=2**31 - 1,
             request_timeout_ms=5_000,
             max_block_ms=5_000,
-            bootstrap_timeout_ms=10_000,
+            bootstrap_timeout_ms=3_000,  # it is tried again, and a stop waits for it
             reconnect_backoff_max_ms=1_000,
             metadata_max_age_ms=30_000,
             allow_auto_create_topics=False,

@@ -26,7 +26,9 @@ async def ensure(brokers: str, topics: list[str], *, replicas: int = _REPLICAS) 
 
 def _ensure(brokers: list[str], topics: list[str], replicas: int) -> None:
     admin = KafkaAdminClient(
-        bootstrap_servers=brokers, request_timeout_ms=10_000, bootstrap_timeout_ms=10_000
+        bootstrap_servers=brokers,
+        request_timeout_ms=10_000,
+        bootstrap_timeout_ms=3_000,  # it is tried again, and a process that stops waits for it
     )
     try:
         missing = sorted(set(topics) - set(admin.list_topics()))

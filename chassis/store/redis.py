@@ -12,7 +12,7 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.cluster import LoadBalancingStrategy
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from chassis.metrics import STORE_ERRORS, STORE_SECONDS
 from chassis.store.errors import StoreUnavailable
@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 _SOCKET_SECONDS = 0.4  # a primary that is gone costs its callers this much, until it is replaced
 _CALL_SECONDS = 1.0
+
+# The library has two roots of errors; no node reachable at all is of the second kind.
+_AWAY = (RedisError, RedisClusterException, OSError, TimeoutError)
 
 
 class Redis:
@@ -48,7 +51,7 @@ class Redis:
         try:
             yield cls(cluster, replicas)
         finally:
-            with suppress(RedisError, OSError, TimeoutError):
+            with suppress(*_AWAY):
                 async with asyncio.timeout(1):
                     await asyncio.gather(cluster.aclose(), replicas.aclose())
 
@@ -77,7 +80,7 @@ class Redis:
         try:
             async with asyncio.timeout(seconds):
                 return await command(client)
-        except (RedisError, OSError, TimeoutError) as error:
+        except _AWAY as error:
             STORE_ERRORS.labels("redis", type(error).__name__).inc()
             raise StoreUnavailable(f"Redis: {type(error).__name__}") from error
         finally:
