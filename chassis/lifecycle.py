@@ -146,6 +146,7 @@ async def _live(settings: S, build: Build[S]) -> None:
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                proxy_headers=False,  # who a caller is, the gateway decides
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=int(settings.finish_seconds),
             )
