@@ -15,7 +15,7 @@ if [ "${1:-}" != --clean ]; then
 fi
 
 quietly "removing containers, networks and data" docker compose --profile '*' down --remove-orphans --volumes
-# The passwords are in the volumes: one without the other is of no use.
+# The passwords go with the data that they guard.
 rm -f .env
 while read -r image; do
   if docker image rm "$image" >/dev/null 2>&1; then
