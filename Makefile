@@ -38,7 +38,7 @@ load-ui: ## the same from Locust's page, on http://127.0.0.1:8089
 	@scripts/load.sh ui
 demo: ## two minutes by itself: load, a dead instance, a dead zone, and the count of what was lost
 	@scripts/demo.sh
-dlq: ## list the dead letters; again to where they came from: make dlq REPLAY=1
+dlq: ## list the dead letters; again to where they came from: make dlq REPLAY=all
 	@scripts/dlq.sh
 
 ##@ Work on it

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -52,7 +51,7 @@ def _init(environment: Any, **_: Any) -> None:
 
 
 def _test_start(environment: Any, **_: Any) -> None:
-    Visitor.run_.started = time.monotonic()
+    Visitor.run_.begin()
     if environment.web_ui is None:
         gevent.spawn(_tell, environment)
 
@@ -98,7 +97,7 @@ def _quitting(environment: Any, **_: Any) -> None:
         p99=stats.total.get_response_time_percentile(0.99) or 0.0,
         slowest=slowest.max_response_time,
         slowest_name=slowest.name,
-        generator_cpu=_cpu_seconds() / seconds,
+        generator_cpu=(time.process_time() - run.cpu_before) / seconds,
         orders=dict(run.ledger.counts),
         marks=dict(run.shared.marks),
         rows=[_row(entry) for entry in entries],
@@ -120,11 +119,6 @@ def _row(entry: Any) -> progress.Row:
 
 def _errors(stats: Any) -> list[Any]:
     return sorted(stats.errors.values(), key=lambda error: -error.occurrences)
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 _hooks: Any = events  # typed halfway by Locust

@@ -76,9 +76,14 @@ class Run:
         self.shared = shared
         self.random = random.Random(plan.seed)
         self.sale_show = self.random.randint(1, SHOWS)
-        self.started = time.monotonic()
+        self.begin()
         self._slots = itertools.cycle([Slot() for _ in range(max(1, plan.accounts))])
         self._homes = itertools.count()
+
+    def begin(self) -> None:
+        """The load starts now; what came before was loading Locust."""
+        self.started = time.monotonic()
+        self.cpu_before = time.process_time()
 
     def client(self) -> EdgeClient:
         """A new user's client; every second one has the other edge as its own."""
@@ -213,7 +218,7 @@ class Buyer(Visitor):
         for pause in _LOOKS:
             gevent.sleep(pause)
             reply = self._look(f"/orders/{order_id}", "GET /orders/{id}", expect=(200,))
-            status = reply.json()["status"] if reply.status == 200 else status  # noqa: PLR2004
+            status = reply.json()["status"] if reply.status == 200 else "unknown"  # noqa: PLR2004
             if status != "pending":
                 break
         return status

@@ -1,0 +1,1 @@
+"""The live terminal view: collect (I/O), model (merging, pure), view (rendering, pure)."""
