@@ -279,3 +279,6 @@ async def test_describes_the_api(client: httpx.AsyncClient, mesh: FakeMesh) -> N
     answer = await client.get("http://edge/openapi.json")
     assert list(answer.json()["paths"]) == ["/api/v1/shows"]
     assert {call["line"] for call in mesh.calls} == {"GET /openapi.json"}
+    page = await client.get("http://edge/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "/api/v1/shows" in page.text
