@@ -20,6 +20,9 @@ show_why() {
   done
 }
 
+# services CONTAINERS: what they are instances of, each once, in one line.
+services() { names "$1" | tr ' ' '\n' | sed 's/-[abc]-[0-9]*$//' | uniq | paste -sd' ' -; }
+
 await_all() {
   local deadline=$(($(elapsed) + LIMIT_SECONDS)) next=0 waiting all
   all=$(containers '{{.Names}}' | wc -l)
@@ -29,7 +32,7 @@ await_all() {
       fail "not healthy within $LIMIT_SECONDS s: $(names "$waiting")"
     fi
     if (($(elapsed) >= next)); then
-      step "healthy: $((all - $(wc -l <<<"$waiting"))) of $all; waiting for $(names "$waiting" | cut -c1-90)"
+      step "healthy: $((all - $(wc -l <<<"$waiting"))) of $all; waiting for $(services "$waiting")"
       next=$(($(elapsed) + REPORT_SECONDS))
     fi
     sleep 0.5
@@ -56,7 +59,7 @@ Holdfast is up: engine $((engine_at - started)) s, images $((images_at - engine_
 
   http://127.0.0.1:$(setting EDGE_PORT_A 8080)/api/v1/shows   the box office, by the balancer of zone a
   http://127.0.0.1:$(setting EDGE_PORT_B 8081)/api/v1/shows   the same, by the balancer of zone b
-  http://127.0.0.1:$(setting EDGE_PORT_A 8080)/docs           the whole API
+  http://127.0.0.1:$(setting EDGE_PORT_A 8080)/openapi.json   the whole API
 
 Try next, each in a terminal of its own:
   make watch               every pool and instance, live
