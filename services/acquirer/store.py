@@ -79,7 +79,7 @@ class Store:
         """For all instances, for good."""
         await self._database.execute(
             "INSERT INTO knobs (latency_ms, jitter_ms, error_rate, hang_rate)"
-            " VALUES ($1, $2, $3, $4) ON CONFLICT (only) DO UPDATE SET"
+            " VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET"
             " latency_ms = $1, jitter_ms = $2, error_rate = $3, hang_rate = $4",
             knobs.latency_ms,
             knobs.jitter_ms,

@@ -1,15 +1,20 @@
 """Real stores for tests, each a throwaway container of our own image, published on loopback."""
 
 import asyncio
+import http.client
+import os
 import secrets
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from http import HTTPStatus
 
 import pytest
-from kafka.errors import KafkaError
 
 from chassis.bus import topics
 
@@ -131,15 +136,69 @@ def kafka() -> Iterator[str]:
     )  # fmt: skip
     brokers = f"127.0.0.1:{port}"
 
-    def has_topics() -> bool:
-        try:
-            asyncio.run(topics.ensure(brokers, ["orders", "payments", "dead-letters"], replicas=1))
-        except KafkaError:
-            return False
-        return True
+    def listens() -> bool:  # asked inside: outside, Docker accepts before the broker does
+        return (
+            docker("exec", name, "bash", "-c", f"</dev/tcp/127.0.0.1/{port} && echo yes") == "yes"
+        )
 
     try:
-        wait_until(has_topics, "Kafka")
+        wait_until(listens, "Kafka")
+        asyncio.run(topics.ensure(brokers, ["orders", "payments", "dead-letters"], replicas=1))
         yield brokers
     finally:
         docker("rm", "--force", name)
+
+
+@dataclass
+class Service:
+    """A service of ours as a process of its own."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """SIGKILL: no farewell."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; returns its exit status."""
+        self.process.terminate()
+        return self.process.wait(30)
+
+
+StartService = Callable[..., Service]
+
+
+@pytest.fixture(scope="module")
+def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartService]:
+    """Called with a service's name and its variables, starts it and waits until it is ready."""
+    logs = tmp_path_factory.mktemp("services")
+    services: list[Service] = []
+
+    def start(name: str, **environment: str) -> Service:
+        port, number = free_port(), len(services) + 1
+        given = {"INSTANCE": f"{name}-a-{number}", "DRAIN_SECONDS": "0"} | environment
+        with (logs / f"{name}-{number}.log").open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", f"services.{name}.main"],
+                env={**os.environ, **given, "PORT": str(port)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        service = Service(f"http://127.0.0.1:{port}", process)
+        services.append(service)
+
+        def is_ready() -> bool:
+            assert process.poll() is None, f"{name} ended; its log is in {logs}"
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            with closing(connection):
+                connection.request("GET", "/readyz")
+                return connection.getresponse().status == HTTPStatus.OK
+
+        wait_until(is_ready, f"{name} ready")
+        return service
+
+    yield start
+    for service in services:
+        service.kill()

@@ -12,7 +12,7 @@ CREATE TABLE charges (
 
 -- How the acquirer behaves, for all its instances: one row, made by the first who turns a knob.
 CREATE TABLE knobs (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    id integer PRIMARY KEY DEFAULT 1 CHECK (id = 1),
     latency_ms integer NOT NULL,
     jitter_ms integer NOT NULL,
     error_rate double precision NOT NULL,
