@@ -24,6 +24,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from chassis.bus.clients import connect
 from chassis.bus.dead_letters import DeadLetters
 from chassis.bus.event import Event, Undecodable
 from chassis.bus.offsets import OffsetTracker
@@ -92,7 +93,7 @@ class Consumer:
             "session_timeout_ms": 6_000,
             "heartbeat_interval_ms": 1_500,
             "request_timeout_ms": 7_000,
-            "bootstrap_timeout_ms": 10_000,
+            "bootstrap_timeout_ms": 3_000,  # it is tried again, and a stop waits for it
             "reconnect_backoff_max_ms": 1_000,
             "metadata_max_age_ms": 30_000,
             "allow_auto_create_topics": False,
@@ -342,7 +343,7 @@ class Consumer:
 @contextmanager
 def _connected(config: dict[str, Any]) -> Iterator[KafkaConsumer]:
     """A client that is closed at the end, in bounded time, and leaves its group then."""
-    consumer = KafkaConsumer(**config)
+    consumer: KafkaConsumer = connect(KafkaConsumer, **config)
     try:
         yield consumer
     finally:

@@ -13,6 +13,7 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from chassis.bus.clients import connect
 from chassis.metrics import BUS_PUBLISHED
 from chassis.problems import Unavailable
 
@@ -41,6 +42,7 @@ class Producer:
 
     def __init__(self, brokers: str, client_id: str) -> None:
         self._make = partial(
+            connect,
             KafkaProducer,
             bootstrap_servers=brokers.split(","),
             client_id=client_id,

@@ -9,6 +9,8 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
+from chassis.bus.clients import connect
+
 log = logging.getLogger(__name__)
 
 _PARTITIONS = 6
@@ -25,7 +27,8 @@ async def ensure(brokers: str, topics: list[str], *, replicas: int = _REPLICAS) 
 
 
 def _ensure(brokers: list[str], topics: list[str], replicas: int) -> None:
-    admin = KafkaAdminClient(
+    admin: KafkaAdminClient = connect(
+        KafkaAdminClient,
         bootstrap_servers=brokers,
         request_timeout_ms=10_000,
         bootstrap_timeout_ms=3_000,  # it is tried again, and a process that stops waits for it
