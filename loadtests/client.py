@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ from geventhttpclient.response import HTTPParseError, HTTPSocketPoolResponse
 from loadtests.failover import Again, Edges, Limits, after
 
 API = "/api/v1"
+_ASK_EVERY_SECONDS = 0.5
 
 
 class RequestFailed(Exception):
@@ -70,6 +72,32 @@ class Shared:
 
     def __post_init__(self) -> None:
         self.edges = Edges(len(self.urls))
+
+    def connect(self, edge: int) -> HTTPClient:
+        """A client of its own for this edge."""
+        return HTTPClient.from_url(
+            self.urls[edge],
+            concurrency=1,
+            connection_timeout=self.limits.connect,
+            network_timeout=self.limits.attempt,
+        )
+
+    def failed(self, edge: int) -> None:
+        """It did not answer: from now on somebody asks it, beside the requests, until it does."""
+        if self.edges.failed(edge):
+            gevent.spawn(self._await, edge)
+
+    def _await(self, edge: int) -> None:
+        while True:
+            try:
+                limit = gevent.Timeout(self.limits.connect, TimeoutError())
+                with limit, closing(self.connect(edge)) as client:
+                    client.get("/healthz").read()
+            except (OSError, HTTPParseError):
+                gevent.sleep(_ASK_EVERY_SECONDS)
+            else:
+                self.edges.worked(edge)
+                return
 
 
 class EdgeClient:
@@ -127,16 +155,14 @@ class EdgeClient:
     def _attempts(self, request: _Request, started: float) -> tuple[Reply, bool]:
         shared, attempts, avoid = self._shared, 0, list[int]()
         while True:
-            edge = shared.edges.choose(self._home, time.monotonic(), avoid)
+            edge = shared.edges.choose(self._home, avoid)
             left = shared.limits.whole - (time.monotonic() - started)
             reply = self._attempt(edge, request, left)
             attempts += 1
-            now = time.monotonic()
-            if reply.status:
-                shared.edges.worked(edge)
-            else:
-                shared.edges.failed(edge, now)
-            step = after(reply.status, reply.retry_after, attempts, now - started, shared.limits)
+            if not reply.status:
+                shared.failed(edge)
+            elapsed = time.monotonic() - started
+            step = after(reply.status, reply.retry_after, attempts, elapsed, shared.limits)
             if not isinstance(step, Again):
                 return reply, step.gave_up
             shared.marks[step.why] += 1
@@ -146,12 +172,7 @@ class EdgeClient:
     def _attempt(self, edge: int, request: _Request, left: float) -> Reply:
         client = self._clients.get(edge)
         if client is None:
-            client = self._clients[edge] = HTTPClient.from_url(
-                self._shared.urls[edge],
-                concurrency=1,
-                connection_timeout=self._shared.limits.connect,
-                network_timeout=self._shared.limits.attempt,
-            )
+            client = self._clients[edge] = self._shared.connect(edge)
         try:
             with gevent.Timeout(min(self._shared.limits.attempt, left), TimeoutError("timed out")):
                 response = client.request(

@@ -6,7 +6,7 @@ Idempotency-Key. So there is one rule for all: an attempt without an answer goes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 CONFLICT, BAD_GATEWAY, UNAVAILABLE, GATEWAY_TIMEOUT = 409, 502, 503, 504
@@ -82,40 +82,27 @@ def _wish(
 
 
 class Edges:
-    """Which edge to try: a user's own, unless it is known to be down, as all users remember it.
+    """Which edge to try: a user's own, unless it is down, which all users of a run know at once.
 
-    A down edge is tried again by one request every few seconds, so that its death costs a few
-    requests a moment and not each user one.
+    Whether it is back is found out beside the requests (`worked`), never with one of them.
     """
 
-    def __init__(self, count: int, retry_after: float = 3.0, probe: float = 1.0) -> None:
-        """Takes the number of edges, and in seconds: how long to leave one alone, and to probe."""
+    def __init__(self, count: int) -> None:
         self._count = count
-        self._retry_after = retry_after
-        self._probe = probe
-        self._down_until: dict[int, float] = {}
+        self._down: set[int] = set()
 
-    def choose(self, home: int, now: float, avoid: Sequence[int] = ()) -> int:
-        """An edge for a try that begins now; `avoid` names what this request has just tried."""
+    def choose(self, home: int, avoid: Collection[int] = ()) -> int:
+        """An edge to try; `avoid` names what this request has just tried."""
         wishes = [(home + step) % self._count for step in range(self._count)]
-        for edge in wishes:
-            if edge not in avoid and self._may_try(edge, now):
-                return edge
-        return next((edge for edge in wishes if edge not in avoid), home)
+        others = [edge for edge in wishes if edge not in avoid] or wishes
+        return next((edge for edge in others if edge not in self._down), others[0])
 
-    def failed(self, edge: int, now: float) -> None:
-        """It did not answer."""
-        self._down_until[edge] = now + self._retry_after
+    def failed(self, edge: int) -> bool:
+        """It did not answer. True if that is news."""
+        news = edge not in self._down
+        self._down.add(edge)
+        return news
 
     def worked(self, edge: int) -> None:
         """It answered, whatever it said."""
-        self._down_until.pop(edge, None)
-
-    def _may_try(self, edge: int, now: float) -> bool:
-        until = self._down_until.get(edge)
-        if until is None:
-            return True
-        if now < until:
-            return False
-        self._down_until[edge] = now + self._probe
-        return True
+        self._down.discard(edge)

@@ -51,38 +51,32 @@ def test_tries_are_bounded() -> None:
 class TestEdges:
     def test_each_user_has_its_own(self) -> None:
         edges = Edges(2)
-        assert [edges.choose(home, now=0.0) for home in (0, 1)] == [0, 1]
+        assert [edges.choose(home) for home in (0, 1)] == [0, 1]
 
-    def test_a_dead_edge_is_left_alone_by_all(self) -> None:
-        edges = Edges(2, retry_after=3.0)
-        edges.failed(0, now=0.0)
-        assert edges.choose(0, now=0.1) == 1
-
-    def test_one_request_probes_it_after_a_while(self) -> None:
-        edges = Edges(2, retry_after=3.0, probe=1.0)
-        edges.failed(0, now=0.0)
-        assert edges.choose(0, now=3.0) == 0
-        assert edges.choose(0, now=3.1) == 1
-
-    def test_it_is_back_for_all_once_it_answers(self) -> None:
-        edges = Edges(2, retry_after=3.0)
-        edges.failed(0, now=0.0)
+    def test_a_dead_edge_is_left_alone_by_all_until_it_works(self) -> None:
+        edges = Edges(2)
+        edges.failed(0)
+        assert edges.choose(0) == 1
         edges.worked(0)
-        assert edges.choose(0, now=0.1) == 0
+        assert edges.choose(0) == 0
+
+    def test_a_death_is_news_once(self) -> None:
+        edges = Edges(2)
+        assert [edges.failed(0), edges.failed(0), edges.failed(1)] == [True, False, True]
 
     def test_a_try_again_goes_elsewhere_even_if_that_was_down(self) -> None:
         edges = Edges(2)
-        edges.failed(1, now=0.0)
-        edges.failed(0, now=0.1)
-        assert edges.choose(0, now=0.2, avoid=[0]) == 1
+        edges.failed(1)
+        edges.failed(0)
+        assert edges.choose(0, avoid=[0]) == 1
 
     def test_with_both_down_the_own_one_is_tried(self) -> None:
         edges = Edges(2)
-        edges.failed(0, now=0.0)
-        edges.failed(1, now=0.0)
-        assert edges.choose(1, now=0.1) == 1
+        edges.failed(0)
+        edges.failed(1)
+        assert edges.choose(1) == 1
 
     def test_a_single_edge_is_all_there_is(self) -> None:
         edges = Edges(1)
-        edges.failed(0, now=0.0)
-        assert edges.choose(0, now=0.1, avoid=[0]) == 0
+        edges.failed(0)
+        assert edges.choose(0, avoid=[0]) == 0
