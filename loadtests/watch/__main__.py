@@ -41,8 +41,10 @@ async def watch(console: Console, *, once: bool) -> None:
 def main() -> int:
     """0, also when a person ends it."""
     once = "--once" in sys.argv[1:]
+    # Where there is no terminal there is the size that it is made for.
+    console = Console() if sys.stdout.isatty() else Console(width=100, height=40)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(watch(Console(), once=once))
+        asyncio.run(watch(console, once=once))
     return 0
 
 

@@ -24,6 +24,7 @@ _PANEL_LINES = 10
 _FRAME_LINES = 4
 _SLOW_MS = 1000
 _BREAKERS_SHOWN = 4
+_GROUPS_SHOWN = 8
 
 
 def view(picture: Picture, height: int) -> RenderableType:
@@ -34,6 +35,7 @@ def view(picture: Picture, height: int) -> RenderableType:
 
 def _title(picture: Picture) -> Text:
     line = Text.assemble(("holdfast", "bold"), f"  {picture.region}   ")
+    line.no_wrap, line.overflow = True, "ellipsis"
     for balancer in picture.balancers:
         state = f"up {_span(balancer.uptime_s)}" if balancer.up else f"gone: {balancer.reason}"
         sign, style = _STYLES["up" if balancer.up else "gone"]
@@ -135,8 +137,10 @@ def _kafka(picture: Picture) -> list[Text]:
         alive.append(f"{sign} ", style).append(f"{broker.removeprefix('kafka-')}  ")
     alive.append("brokers", "dim")
     dead = Text(f"{kafka.dead_letters} dead letters", "red" if kafka.dead_letters else "dim")
-    words = [f"{group} {count}" for group, count in sorted(kafka.lag.items())]
-    lines = [alive, Text("lag", style="dim")]
+    waiting = sorted(kafka.lag.items(), key=lambda item: (item[1] == 0, item[0]))
+    words = [f"{group} {count}" for group, count in waiting[:_GROUPS_SHOWN]]
+    more = f" of {len(waiting)} groups" if len(waiting) > _GROUPS_SHOWN else ""
+    lines = [alive, Text(f"lag{more}", style="dim")]
     for pair in range(0, len(words), 2):
         line = Text()
         for word in words[pair : pair + 2]:

@@ -105,6 +105,14 @@ def test_what_is_well_folds_up_before_what_is_not() -> None:
     assert "orders-a-12" not in "\n".join(shown)
 
 
+def test_groups_that_wait_are_shown_before_those_that_do_not() -> None:
+    lag = {f"group-{n}": 0 for n in range(20)} | {"payments": 7}
+    shown = "\n".join(lines(a_look(state(), kafka=KafkaSeen(frozenset(), lag, 0))))
+    assert "payments 7" in shown
+    assert "lag of 21 groups" in shown
+    assert "0 dead letters" in shown
+
+
 @pytest.mark.parametrize("part", ["kafka", "redis"])
 def test_a_part_without_a_word_says_why(part: str) -> None:
     shown = "\n".join(lines(a_look(state(), **{part: Gone("no answer in 0.8 s")})))
