@@ -313,9 +313,10 @@ class Consumer:
             try:
                 await self._effect(events)
             except _AWAY as error:
-                log.warning(
-                    "bus: waiting", extra={"group": self._group, "kind": type(error).__name__}
-                )
+                if failures == 0:
+                    log.warning(
+                        "bus: waiting", extra={"group": self._group, "kind": type(error).__name__}
+                    )
                 BUS_RETRIES.labels(self._group).inc()
                 await asyncio.sleep(_backoff(failures))
             else:

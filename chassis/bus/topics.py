@@ -7,9 +7,10 @@ import logging
 
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from chassis.bus.clients import connect
+from chassis.bus.producer import BusUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +22,12 @@ async def ensure(brokers: str, topics: list[str], *, replicas: int = _REPLICAS) 
     """Makes those of `topics` that do not exist yet.
 
     Raises:
-        KafkaError: the cluster cannot be reached, or has fewer brokers than replicas.
+        BusUnavailable: the cluster cannot be reached, or has fewer brokers than replicas.
     """
-    await asyncio.to_thread(_ensure, brokers.split(","), topics, replicas)
+    try:
+        await asyncio.to_thread(_ensure, brokers.split(","), topics, replicas)
+    except KafkaError as error:
+        raise BusUnavailable(f"Kafka: {type(error).__name__}") from error
 
 
 def _ensure(brokers: list[str], topics: list[str], replicas: int) -> None:

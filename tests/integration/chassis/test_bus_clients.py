@@ -9,9 +9,10 @@ from tests.integration.conftest import free_port
 SCRIPT = """
 import sys, threading, kafka
 from chassis.bus.clients import connect
+_, client, nobody = sys.argv
 for _ in range(2):
     try:
-        connect(getattr(kafka, sys.argv[1]), bootstrap_servers=[sys.argv[2]], bootstrap_timeout_ms=200)
+        connect(getattr(kafka, client), bootstrap_servers=[nobody], bootstrap_timeout_ms=200)
     except kafka.errors.KafkaError:
         print(threading.active_count())
 """
