@@ -1,0 +1,28 @@
+"""What happens, for people and for log collectors: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TextIO
+
+
+class Events:
+    """Writes an event for every change of state, with its reason."""
+
+    def __init__(self, instance: str, zone: str, out: TextIO | None = None) -> None:
+        self._always = {"logger": "loadbalancer", "instance": instance, "zone": zone}
+        self._out = out or sys.stdout
+
+    def tell(self, event: str, *, level: str = "INFO", **fields: object) -> None:
+        """Writes one line. `fields` say what and why."""
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "level": level,
+            "message": event,
+            **self._always,
+            **fields,
+        }
+        self._out.write(json.dumps(line, default=str) + "\n")
+        self._out.flush()

@@ -1,0 +1,531 @@
+"""One request and its answer: admitted, tried on an instance or several, answered, accounted for.
+
+    receiving → waiting → connecting → sent → answering → done
+                               ↑________|  ↘ tunnel ↗
+
+1. A body up to `keep_body` is received whole before an instance is chosen, so that a slow sender
+   occupies none, and every try has all of it. A longer one flows through from then on.
+2. `due` is when something must have happened; what that is follows from the phase.
+3. Whatever ends an exchange goes through `_end`, once.
+
+No socket is touched here: the caller's side and the instance's side are given.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from loadbalancer.pools.retry import Failure, Retry, decide
+from loadbalancer.sides import (
+    ANSWERING,
+    CONNECTING,
+    DONE,
+    RECEIVING,
+    SENT,
+    TUNNEL,
+    WAITING,
+    CallerSide,
+    LinkSide,
+    Phase,
+)
+from loadbalancer.wire.body import Body, UntilClose
+from loadbalancer.wire.framing import Framing, framing
+from loadbalancer.wire.reject import Reject
+from loadbalancer.wire.response import FINAL, SWITCHING, ResponseHead
+
+if TYPE_CHECKING:
+    from loadbalancer.front import Front
+    from loadbalancer.pools.instance import Instance
+    from loadbalancer.pools.pool import Pool
+    from loadbalancer.wire.request import RequestHead
+
+clock = time.monotonic
+
+_SERVER_ERROR = 500
+_CALLER_LEFT = 499
+"""nginx's number for it; nobody sees it but the log."""
+_GIVEN_UP = {
+    Failure.CONNECT: (503, "no-instance", "No instance could be reached"),
+    Failure.STALE: (502, "instance-failed", "The connection to the instance broke"),
+    Failure.RESET: (502, "instance-failed", "The connection to the instance broke"),
+    Failure.NONSENSE: (502, "instance-failed", "The instance's answer was not understood"),
+    Failure.TIMEOUT: (504, "deadline-missed", "No answer in time"),
+}
+
+
+class Exchange:
+    """See the top of this file."""
+
+    __slots__ = (
+        "_admitted", "_body", "_caller", "_connects", "_deadline", "_front", "_head_bytes",
+        "_keep", "_kept", "_kept_size", "_link", "_reusable", "_seconds", "_tried",
+        "began", "dialing", "due", "framing", "head", "instance", "phase", "pool", "sent_at",
+        "status", "tries",
+    )  # fmt: skip
+
+    def __init__(
+        self, caller: CallerSide, front: Front, pool: Pool, head: RequestHead, now: float
+    ) -> None:
+        given = head.timeout_ms
+        seconds = pool.settings.deadline
+        self._seconds = seconds if given is None else min(seconds, given / 1000)
+        self._caller = caller
+        self._front = front
+        self.pool = pool
+        self.head = head
+        self.began = now
+        self.phase: Phase = RECEIVING
+        self.due = 0.0
+        self.status = 0
+        self.sent_at = 0.0
+        self.instance: Instance | None = None
+        self.dialing: Callable[[], object] | None = None
+        self.framing: Framing | None = None
+        self._admitted = False
+        self._body: Body | None = None
+        self._kept: list[bytes] | None = None
+        self._kept_size = 0
+        self._keep = head.keep_alive
+        self._head_bytes = b""
+        self._deadline = 0.0
+        self._link: LinkSide | None = None
+        self._tried: list[Instance] = []
+        self.tries = 0
+        self._connects = 0
+        self._reusable = False
+
+    # ---- the request --------------------------------------------------------------------------
+
+    def begin(self, rest: bytes) -> bytes:
+        """Starts with what came after the head; gives what is not part of this request."""
+        head, front = self.head, self._front
+        self.pool.budget.requests += 1
+        front.active.add(self)
+        if head.length == 0:
+            self._admit(self.began)
+            return rest
+        self._body = front.body_of(head)
+        self._kept = []
+        self._expect_body(self.began)
+        if rest:
+            rest = self.receive(rest)
+        if self.phase is RECEIVING and head.expects_continue:
+            self._admit(self.began)
+        return rest
+
+    @property
+    def receiving(self) -> bool:
+        """Is there more of the request to come?"""
+        body = self._body
+        return (body is not None and not body.done) or self.phase is TUNNEL
+
+    def receive(self, data: bytes) -> bytes:
+        """More of the request's body; gives what is not part of it."""
+        body, link = self._body, self._link
+        if self.phase is TUNNEL and link is not None:
+            link.write(data)
+            self.due = clock() + self._front.settings.tunnel_idle
+            return b""
+        if body is None or self.phase is DONE:
+            return data
+        try:
+            out = body.feed(data)
+        except Reject as reject:
+            self._give_up(reject.status, reject.name, reject.detail)
+            return b""
+        now = clock()
+        most = self.pool.settings.retry.keep_body
+        if self._kept is not None:
+            self._kept.append(out)
+            self._kept_size += len(out)
+        if self.phase is RECEIVING:
+            if body.done or self._kept_size > most:
+                self._admit(now)
+            else:
+                self._expect_body(now)
+        elif link is not None:
+            if self._kept_size > most:
+                self._kept = None  # too long for another try, and sent
+            link.write(out)
+            if self.phase is SENT:
+                self._expect_answer(now)
+        elif self._kept_size > most:
+            self._caller.pause()
+        return body.rest if body.done else b""
+
+    def _expect_body(self, now: float) -> None:
+        settings = self._front.settings
+        self.due = min(now + settings.body_idle, self.began + settings.body_total)
+
+    # ---- the try ------------------------------------------------------------------------------
+
+    def _admit(self, now: float) -> None:
+        """The pool takes it, or lets it wait for a place, or is full."""
+        pool, settings = self.pool, self.pool.settings
+        self._deadline = now + self._seconds
+        self._head_bytes = self._front.hop.request(self.head, self._caller.peer, pool.host)
+        instance = pool.pick() if pool.in_flight < settings.max_requests else None
+        if instance is not None:
+            self.place_found(instance, now)
+        elif not pool.instances:
+            self._give_up(503, "no-instance", "No instance is known")
+        elif len(pool.waiting) >= settings.max_waiting:
+            self._give_up(503, "overloaded", "Too many requests are waiting")
+        else:
+            self.phase = WAITING
+            self.due = min(now + settings.max_wait, self._deadline)
+            pool.waiting.append(self)
+
+    def place_found(self, instance: Instance, now: float) -> None:
+        """There is a place for it in the pool, on this instance."""
+        self._admitted = True
+        self.pool.in_flight += 1
+        self._try(instance, now)
+
+    def _try(self, instance: Instance, now: float, *, afresh: bool = False) -> None:
+        self.instance = instance
+        instance.in_flight += 1
+        link = None if afresh else self._front.pooled(instance)
+        if link is not None:
+            self.connected(link, now)
+            return
+        self.phase = CONNECTING
+        self.due = min(now + self.pool.settings.connect, self._deadline)
+        self._front.dial(instance, self)
+
+    def connected(self, link: LinkSide, now: float) -> None:
+        """There is a connection: the request goes out."""
+        self.dialing = None
+        self._link = link
+        self.tries += 1
+        self.sent_at = now
+        self.phase = SENT
+        left = max(1, int((self._deadline - now) * 1000))
+        data = b"%b\r\nX-Request-Timeout-Ms: %d\r\n\r\n" % (self._head_bytes, left)
+        if self._kept:
+            data = b"".join((data, *self._kept))
+            if self._kept_size > self.pool.settings.retry.keep_body:
+                self._kept = None
+                self._caller.resume()
+        link.carry(self, data)
+        self._expect_answer(now)
+
+    def _expect_answer(self, now: float) -> None:
+        body = self._body
+        if body is not None and not body.done:
+            self._expect_body(now)
+            return
+        if self._kept is None and body is not None:  # a long body: patience starts when it ends
+            self._deadline = now + self._seconds
+        self.due = self._deadline
+        if self._repeatable and self.tries < self.pool.settings.retry.tries:
+            self.due = min(self.due, now + self.pool.settings.try_seconds)
+
+    @property
+    def _whole(self) -> bool:
+        """Is all that was received of the body still here?"""
+        return self._body is None or self._kept is not None
+
+    @property
+    def _repeatable(self) -> bool:
+        return self.head.repeatable and self._whole
+
+    def connect_failed(self) -> None:
+        """No connection could be made: nothing was sent."""
+        self.dialing = None
+        self._connects += 1
+        self._try_failed(Failure.CONNECT, clock())
+
+    def link_lost(self) -> None:
+        """The connection to the instance is gone."""
+        link, self._link = self._link, None
+        now = clock()
+        if self.phase is SENT:
+            stale = link is not None and link.stale
+            self._try_failed(Failure.STALE if stale else Failure.RESET, now)
+        elif self.phase is TUNNEL:
+            self._end(now)
+            self._caller.done(now, keep=False)
+        elif self.framing is not None and isinstance(self.framing.body, UntilClose):
+            if self.framing.end:
+                self._caller.write(self.framing.end)
+            self._complete(now)
+        else:
+            self._cut_off(now, Failure.RESET)
+
+    def nonsense(self) -> None:
+        """The instance's answer broke the rules."""
+        now = clock()
+        if self.phase is SENT:
+            self._drop_link()
+            self._try_failed(Failure.NONSENSE, now)
+        else:
+            self._cut_off(now, Failure.NONSENSE)
+
+    def _late(self, now: float) -> None:
+        """No answer: elsewhere, if that is possible; else it may still come until the deadline."""
+        instance = self.instance
+        if instance is None:  # pragma: no cover - what was sent has an instance
+            return
+        if instance not in self._tried:
+            self._blame(instance, Failure.TIMEOUT, now)
+            self._tried.append(instance)
+        if now >= self._deadline:
+            self._give_up(*_GIVEN_UP[Failure.TIMEOUT])
+            return
+        other = self._another(Failure.TIMEOUT)
+        if other is None:
+            self.due = self._deadline
+            return
+        self._drop_link()
+        self._leave(instance)
+        self._try(other, now)
+
+    def _try_failed(self, failure: Failure, now: float) -> None:
+        failed = self.instance
+        if failed is None:  # pragma: no cover - a try has an instance
+            return
+        if failure is not Failure.STALE:
+            self._blame(failed, failure, now)
+            self._tried.append(failed)
+        other = self._another(failure) if now < self._deadline else None
+        if other is None:
+            self._give_up(*_GIVEN_UP[failure])
+            return
+        self._leave(failed)
+        if failure is Failure.STALE:
+            self.tries -= 1
+        self._try(other, now, afresh=failure is Failure.STALE)
+
+    def _another(self, failure: Failure) -> Instance | None:
+        """The instance for another try, if there may be one."""
+        pool = self.pool
+        other = pool.pick(self._tried)
+        if other is None:
+            return None
+        verdict = decide(
+            failure,
+            repeatable=self.head.repeatable,
+            whole=self._whole,
+            tries=self.tries,
+            connects=self._connects,
+            settings=pool.settings.retry,
+            budget=pool.budget,
+        )
+        return other if verdict in (Retry.ELSEWHERE, Retry.AFRESH) else None
+
+    def _leave(self, instance: Instance) -> None:
+        instance.in_flight -= 1
+        instance.meter.retries += 1
+        self.pool.retries += 1
+        self.instance = None
+
+    def _blame(self, instance: Instance, failure: Failure, now: float) -> None:
+        instance.meter.errors += 1
+        self.pool.failed(instance, failure, now)
+
+    # ---- the answer ---------------------------------------------------------------------------
+
+    def answer(self, head: ResponseHead, rest: bytes) -> bool:
+        """The head of an answer came, and bytes after it. Gives whether another head follows."""
+        caller, front, minor = self._caller, self._front, self.head.minor
+        if head.status < FINAL:
+            if head.status == SWITCHING:
+                self._tunnel(head, rest)
+                return False
+            if minor:
+                caller.write(front.hop.interim(head))
+            return True
+        self.phase = ANSWERING
+        self.status = head.status
+        self._judge(head.status)
+        way = self.framing = framing(head, minor, front.limits, front.trailers)
+        whole = self._body is None or self._body.done
+        self._keep = self._keep and whole and not way.by_close and not front.draining
+        self._reusable = head.keep_alive and whole
+        connection = b"close" if not self._keep else b"" if minor else b"keep-alive"
+        if caller.stuck and self._link is not None:
+            self._link.pause()
+        data = front.hop.response(head, chunked=way.chunked, connection=connection)
+        if way.body is None:
+            caller.write(data)
+            self._reusable = self._reusable and not rest
+            self._complete(clock())
+        else:
+            self._pass_back(way.body, rest, data)
+        return False
+
+    def _judge(self, status: int) -> None:
+        """Passive check of an instance that did answer."""
+        instance = self.instance
+        if instance is None:  # pragma: no cover - an answer has an instance
+            return
+        if status >= _SERVER_ERROR:
+            instance.meter.errors += 1
+            if status in self.pool.settings.eject.statuses:
+                self.pool.erred(instance, status, clock())
+                return
+        if instance.ejection.failures or instance.ejection.errors:
+            instance.ejection.fine()
+
+    def answer_data(self, data: bytes) -> None:
+        """More of the answer's body, or of a tunnel."""
+        if self.phase is TUNNEL:
+            self._caller.write(data)
+            self.due = clock() + self._front.settings.tunnel_idle
+        elif self.framing is not None and self.framing.body is not None:
+            self._pass_back(self.framing.body, data, b"")
+
+    def _pass_back(self, body: Body, data: bytes, before: bytes) -> None:
+        try:
+            out = body.feed(data) if data else b""
+        except Reject:
+            if before:
+                self._caller.write(before)
+            self.nonsense()
+            return
+        if self.framing is not None and self.framing.wraps:
+            out = self.framing.write(out)
+        if before or out:
+            self._caller.write(before + out if before else out)
+        now = clock()
+        if body.done:
+            self._reusable = self._reusable and not body.rest
+            self._complete(now)
+        else:
+            self.due = now + self.pool.settings.stall
+
+    def _tunnel(self, head: ResponseHead, rest: bytes) -> None:
+        if not self.head.upgrade or self.receiving:
+            self.nonsense()
+            return
+        self.phase, self.status, self._keep = TUNNEL, SWITCHING, False
+        self.due = clock() + self._front.settings.tunnel_idle
+        self._caller.write(self._front.hop.switching(head) + rest)
+
+    # ---- time, and the end --------------------------------------------------------------------
+
+    def expired(self, now: float) -> None:
+        """`due` has passed."""
+        phase = self.phase
+        if phase is RECEIVING or (phase is SENT and self.receiving):
+            self._give_up(408, "request-timeout", "The body did not come in time")
+        elif phase is WAITING:
+            self._give_up(503, "overloaded", "No place became free in time")
+        elif phase is CONNECTING:
+            self._stop_dialing()
+            self.connect_failed()
+        elif phase is SENT:
+            self._late(now)
+        elif phase is ANSWERING:
+            self._cut_off(now, None if self._caller.stuck else Failure.TIMEOUT)
+        elif phase is TUNNEL:
+            self._cut_off(now, None)
+
+    def caller_lost(self) -> None:
+        """Nobody waits for the answer any more."""
+        if self.phase is not DONE:
+            self.status = _CALLER_LEFT
+            self._end(clock())
+
+    def half_closed(self) -> bool:
+        """The caller will send no more; gives whether it may still want to hear something."""
+        if self.phase is TUNNEL and self._link is not None:
+            self._link.half_close()
+            return True
+        return not self.receiving
+
+    def tunnel_half_closed(self) -> bool:
+        """The instance will send no more; gives whether it may still want to hear something."""
+        if self.phase is TUNNEL:
+            self._caller.half_close()
+            return True
+        return False
+
+    def hold_back_instance(self, *, stuck: bool) -> None:
+        """The caller reads more slowly than the instance answers, or has caught up."""
+        link = self._link
+        if link is None:
+            return
+        if stuck:
+            link.pause()
+        else:
+            link.resume()
+        if self.phase is ANSWERING:
+            self.due = clock() + self.pool.settings.stall
+
+    def hold_back_caller(self, *, stuck: bool) -> None:
+        """The instance reads more slowly than the caller sends, or has caught up."""
+        if stuck:
+            self._caller.pause()
+        else:
+            self._caller.resume()
+
+    @property
+    def over(self) -> bool:
+        """Is nothing more to come of it?"""
+        return self.phase is DONE
+
+    @property
+    def answering(self) -> bool:
+        """Has the answer's head come?"""
+        return self.phase in (ANSWERING, TUNNEL)
+
+    def _complete(self, now: float) -> None:
+        """The whole answer was passed back."""
+        if self.instance is not None:
+            self.instance.meter.observe(now - self.sent_at)
+        link, self._link = self._link, None
+        if link is not None:
+            if self._reusable:
+                link.release(now)
+            else:
+                link.drop()
+        self._end(now)
+        self._caller.done(now, keep=self._keep)
+
+    def _give_up(self, status: int, name: str, detail: str) -> None:
+        """Answers with a problem, unless an answer has begun: then it can only be cut off."""
+        now = clock()
+        if self.phase is ANSWERING:
+            self._cut_off(now, None)
+            return
+        keep = self._keep and not self.receiving and not self._front.draining
+        self.status = status
+        self._end(now)
+        self._caller.refuse(status, name, detail, head=self.head, keep=keep, now=now)
+
+    def _cut_off(self, now: float, failure: Failure | None) -> None:
+        """An answer that has begun cannot be completed."""
+        if failure is not None and self.instance is not None:
+            self._blame(self.instance, failure, now)
+        self._end(now)
+        self._caller.drop()
+
+    def _drop_link(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.drop()
+
+    def _stop_dialing(self) -> None:
+        dialing, self.dialing = self.dialing, None
+        if dialing is not None:
+            dialing()
+
+    def _end(self, now: float) -> None:
+        pool = self.pool
+        if self.phase is WAITING:
+            pool.waiting.remove(self)
+        self._stop_dialing()
+        self._drop_link()
+        if self.instance is not None:
+            self.instance.in_flight -= 1
+        self.phase = DONE
+        self._front.active.discard(self)
+        self._front.ended(self, now)
+        if self._admitted:
+            pool.in_flight -= 1
+            if pool.waiting:
+                pool.serve_waiting(now)

@@ -1,0 +1,96 @@
+"""A listener's view of everything: where requests go, and what all its connections share."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loadbalancer.wire.body import Body, ChunkedBody, LengthBody
+from loadbalancer.wire.fields import REQUEST_KINDS, Lines
+from loadbalancer.wire.limits import DEFAULT, Limits
+from loadbalancer.wire.request import RequestParser
+
+if TYPE_CHECKING:
+    from loadbalancer.exchange import Exchange
+    from loadbalancer.pools.instance import Instance
+    from loadbalancer.routes import Routes
+    from loadbalancer.sides import LinkSide
+    from loadbalancer.wire.canonical import Hop
+    from loadbalancer.wire.request import RequestHead
+
+Tell = Callable[..., None]
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class FrontSettings:
+    """What can be set for a listener. Times in seconds."""
+
+    name: str
+    host: str = "127.0.0.1"
+    port: int = 8080
+    trusted: bool = False
+    """Callers say truly who asked before them (X-Forwarded-For and its kin)."""
+    idle: float = 60.0
+    """Between requests; the chassis' mesh client closes after 30 s, browsers after 60 and more."""
+    head: float = 10.0
+    """From the first byte of a head to its last; beyond: 408."""
+    body_idle: float = 10.0
+    """Without a byte of a request's body; beyond: 408."""
+    body_total: float = 60.0
+    """For the whole of a request's body; beyond: 408."""
+    tunnel_idle: float = 3600.0
+    max_connections: int = 10_000
+    access_log_sample: float = 0.0
+    """Share of answers to log; those of the 5xx class always are, if it is above 0."""
+
+
+class Front:
+    """Shared by all connections of a listener."""
+
+    def __init__(
+        self,
+        settings: FrontSettings,
+        routes: Routes,
+        hop: Hop,
+        *,
+        served_by: str,
+        log_access: Callable[[Exchange, float], None],
+        limits: Limits = DEFAULT,
+    ) -> None:
+        self.settings = settings
+        self.routes = routes
+        self.hop = hop
+        self.served_by = served_by
+        self.limits = limits
+        self.parser = RequestParser(limits)
+        self.trailers = Lines(REQUEST_KINDS)
+        self.active: set[Exchange] = set()
+        self.draining = False
+        self.rejected = 0
+        """Requests that reached no pool: not understood, too big, without a route."""
+        self.statuses: dict[int, int] = {}
+        """Answers by status."""
+        self.dial: Callable[[Instance, Exchange], None]
+        """Opens a connection; set by who has the sockets."""
+        self.pooled: Callable[[Instance], LinkSide | None]
+        """An idle connection to an instance, if there is one; set by who has the sockets."""
+        self._log_access = log_access
+
+    def body_of(self, head: RequestHead) -> Body:
+        """Reads the body of a request that has one."""
+        if head.length is None:
+            return ChunkedBody(self.limits, self.trailers, limit=self.limits.body)
+        return LengthBody(head.length)
+
+    def ended(self, exchange: Exchange, now: float) -> None:
+        """Every exchange comes by here once."""
+        status = exchange.status
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        if status >= _SERVER_ERROR:
+            exchange.pool.errors += 1
+        sample = self.settings.access_log_sample
+        if sample and (status >= _SERVER_ERROR or random.random() < sample):  # noqa: S311 - a sample
+            self._log_access(exchange, now)

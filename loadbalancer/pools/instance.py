@@ -1,0 +1,104 @@
+"""One instance as a pool sees it: the sum of all that is known about it."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+
+from loadbalancer.meters import Meter
+from loadbalancer.pools.checks import ActiveCheck
+from loadbalancer.pools.ejection import Ejection
+from loadbalancer.pools.settings import PoolSettings
+
+
+class State(Enum):
+    """What people see; only `up` gets work while anything is up."""
+
+    UP = "up"
+    FAILING = "failing"
+    EJECTED = "ejected"
+    DRAINING = "draining"
+    GONE = "gone"
+
+
+class Listing(Enum):
+    """What discovery says."""
+
+    LISTED = "listed"
+    DOUBTED = "doubted"
+    """Its name has no address at all now. Perhaps the name service is wrong: the check decides."""
+    DROPPED = "dropped"
+    """Its name has other addresses now: it is out for good."""
+
+
+class Closable(Protocol):
+    """A pooled connection."""
+
+    def close(self) -> None:
+        """Closes it."""
+
+
+class Instance:
+    """An address, its name and zone, what the checks know, and what it is doing now."""
+
+    __slots__ = ("_name", "check", "connections", "drained", "ejection", "host", "idle",
+                 "idle_seconds", "in_flight", "listing", "meter", "port", "reason", "since", "source", "state",
+                 "weight", "zone")  # fmt: skip
+
+    def __init__(
+        self, host: str, port: int, settings: PoolSettings, *, zone: str = "", weight: int = 1,
+        source: str = "",
+    ) -> None:  # fmt: skip
+        """`source` is the name that discovery found it by."""
+        self.host = host
+        self.port = port
+        self.zone = zone
+        self.weight = weight
+        self.source = source
+        self._name = ""
+        self.listing = Listing.LISTED
+        self.drained = False
+        self.check = ActiveCheck(settings.check)
+        self.ejection = Ejection(settings.eject)
+        self.in_flight = 0
+        self.connections = 0
+        self.idle: list[Closable] = []
+        self.idle_seconds = settings.idle
+        self.meter = Meter()
+        self.state = State.FAILING
+        self.reason = self.check.reason
+        self.since = 0.0
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def name(self) -> str:
+        """What it calls itself; before it was asked, its address."""
+        return self._name or self.address
+
+    @property
+    def named(self) -> bool:
+        """Has it told its name?"""
+        return bool(self._name)
+
+    def rename(self, name: str) -> None:
+        """It told its name."""
+        self._name = name
+
+    def judge(self) -> tuple[State, str]:
+        """The state that follows from all that is known, and why."""
+        if self.listing is Listing.DROPPED:
+            return State.DRAINING if self.in_flight else State.GONE, "left discovery"
+        if self.drained:
+            return State.DRAINING, "by hand"
+        if self.check.draining:
+            return State.DRAINING, self.check.reason
+        if not self.check.ready:
+            gone = self.listing is Listing.DOUBTED
+            return State.GONE if gone else State.FAILING, self.check.reason
+        if self.ejection.active:
+            return State.EJECTED, self.ejection.reason
+        return State.UP, ""

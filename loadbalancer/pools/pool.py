@@ -1,0 +1,232 @@
+"""A pool: its instances, which of them get work, and in which order.
+
+1. Work goes to instances that are up; with `zone_aware`, to those of the own zone first.
+2. With fewer than half of them up (`panic`), checks are taken to be wrong: all that still answer
+   HTTP get work, and if none does, all of them.
+3. One instance may always be ejected, more only as long as that does not cause a panic.
+4. An error answer ejects an instance only while another one does better: if all err, the cause
+   is behind them, and ejecting would help nobody.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from loadbalancer.meters import quantile, total
+from loadbalancer.pools.budget import RetryBudget
+from loadbalancer.pools.checks import Outcome, Verdict
+from loadbalancer.pools.instance import Instance, Listing, State
+from loadbalancer.pools.policy import LeastRequests, Policy, RoundRobin
+from loadbalancer.pools.retry import Failure
+from loadbalancer.pools.settings import PoolSettings
+
+Tell = Callable[..., None]
+
+
+class Waiter(Protocol):
+    """A request that waits for a place."""
+
+    def place_found(self, instance: Instance, now: float) -> None:
+        """It gets one."""
+
+
+_COUNTED = (State.UP, State.FAILING, State.EJECTED)
+
+
+class Pool:
+    """The instances of one service."""
+
+    def __init__(
+        self, settings: PoolSettings, zone: str, tell: Tell, chance: random.Random
+    ) -> None:
+        """`tell(event, **fields)` hears of every change of state."""
+        self.settings = settings
+        self.name = settings.name
+        self.zone = zone
+        self._tell = tell
+        self._chance = chance
+        self.instances: dict[str, Instance] = {}
+        self.budget = RetryBudget(settings.retry.budget, settings.retry.budget_min)
+        self.host = settings.name.encode()
+        self.in_flight = 0
+        self.waiting: deque[Waiter] = deque()
+        self.errors = 0
+        """Answers of the 5xx class that callers got, whoever made them."""
+        self.retries = 0
+        """Tries after the first, whatever for."""
+        self.panic = False
+        self._tiers: list[Policy] = []
+
+    # ---- choosing -----------------------------------------------------------------------------
+
+    def pick(self, tried: Collection[Instance] = ()) -> Instance | None:
+        """The instance for the next try; None if every one was tried or has no room."""
+        most = self.settings.max_connections
+        for tier in self._tiers:
+            instance = tier.choose(tried, most)
+            if instance is not None:
+                return instance
+        return None
+
+    def serve_waiting(self, now: float) -> None:
+        """Places have become free."""
+        while self.waiting and self.in_flight < self.settings.max_requests:
+            instance = self.pick()
+            if instance is None:
+                return
+            self.waiting.popleft().place_found(instance, now)
+
+    def _rebuild(self) -> None:
+        everyone = list(self.instances.values())
+        counted = [i for i in everyone if i.state in _COUNTED]
+        usable = [i for i in counted if i.state is State.UP]
+        checked = sum(i.check.checked for i in counted)
+        panic = len(usable) < self.settings.panic * checked
+        if panic != self.panic:
+            self.panic = panic
+            self._tell("panic" if panic else "panic over", pool=self.name,
+                       up=len(usable), of=checked)  # fmt: skip
+        if panic or not usable:
+            usable = [i for i in counted if i.state is State.UP or i.check.answers] or counted
+            usable = usable or [i for i in everyone if _last_resort(i)]
+        tiers = [usable]
+        if self.settings.zone_aware:
+            own = [i for i in usable if i.zone == self.zone]
+            tiers = [own, [i for i in usable if i.zone != self.zone]]
+        turn = self._tiers[0].turn if self._tiers else 0
+        self._tiers = [self._policy(tier, turn) for tier in tiers if tier]
+
+    def _policy(self, instances: list[Instance], turn: int) -> Policy:
+        if self.settings.policy == "least_requests":
+            return LeastRequests(instances, self._chance)
+        return RoundRobin(instances, turn)
+
+    # ---- what happens to instances ------------------------------------------------------------
+
+    def refresh(self, now: float) -> None:
+        """Judges every instance anew, tells of changes and reorders who gets work."""
+        for instance in self.instances.values():
+            state, reason = instance.judge()
+            if state is not instance.state:
+                self._tell("instance " + state.value, pool=self.name, target=instance.name,
+                           address=instance.address, zone=instance.zone,
+                           was=instance.state.value, reason=reason)  # fmt: skip
+                instance.state, instance.since = state, now
+                if state is not State.UP:
+                    close_idle(instance)
+            instance.reason = reason
+        self._rebuild()
+
+    def checked(self, instance: Instance, outcome: Outcome, now: float) -> None:
+        """An active check of an instance came to its end."""
+        doubted = instance.listing is not Listing.LISTED
+        instance.check.record(outcome, now, self._chance.uniform(-1, 1), doubted=doubted)
+        if outcome.name and outcome.name != instance.name:
+            instance.rename(outcome.name)
+            self._forget_namesakes(instance)
+        if outcome.verdict is Verdict.READY and instance.ejection.check_succeeded(now):
+            self._tell("ejection over", pool=self.name, target=instance.name)
+        if instance.judge() != (instance.state, instance.reason):
+            self.refresh(now)
+
+    def failed(self, instance: Instance, failure: Failure, now: float) -> None:
+        """A try ended without an answer; a second look by an active check is due at once."""
+        if not instance.check.running:
+            instance.check.due = min(instance.check.due, now)
+        if instance.ejection.failed() and self._may_eject(instance):
+            self._eject(instance, f"{instance.ejection.failures} in a row: {failure.value}", now)
+
+    def erred(self, instance: Instance, status: int, now: float) -> None:
+        """An instance answered with a status that counts against it."""
+        if not instance.ejection.erred() or not self._may_eject(instance):
+            return
+        if any(i.state is State.UP and not i.ejection.errors and i.meter.requests
+               for i in self.instances.values() if i is not instance):  # fmt: skip
+            self._eject(instance, f"{instance.ejection.errors} in a row: status {status}", now)
+
+    def _may_eject(self, instance: Instance) -> bool:
+        counted = [i for i in self.instances.values() if i.state in _COUNTED]
+        others_up = sum(i.state is State.UP for i in counted if i is not instance)
+        ejected = any(i.state is State.EJECTED for i in counted)
+        return not ejected or others_up >= self.settings.panic * len(counted)
+
+    def _eject(self, instance: Instance, reason: str, now: float) -> None:
+        instance.ejection.eject(reason, now)
+        self.refresh(now)
+
+    # ---- who there is -------------------------------------------------------------------------
+
+    def discovered(self, source: str, found: Collection[tuple[str, int]], zone: str, now: float,
+                   weight: int = 1) -> None:  # fmt: skip
+        """Discovery has an answer for a name: these addresses, or none at all.
+
+        None at all is doubtful: the instances stay, and their checks decide.
+        """
+        changed = False
+        addresses = {f"{host}:{port}": (host, port) for host, port in found}
+        for key, (host, port) in addresses.items():
+            known = self.instances.get(key)
+            if known is None:
+                known = Instance(host, port, self.settings, zone=zone, weight=weight, source=source)
+                known.since = now
+                self.instances[key] = known
+                self._tell("instance found", pool=self.name, address=key, zone=zone)
+                changed = True
+            elif known.listing is not Listing.LISTED or known.source != source:
+                known.listing, known.source, known.zone = Listing.LISTED, source, zone
+                known.check.due = now
+                changed = True
+        listing = Listing.DROPPED if addresses else Listing.DOUBTED
+        for key, instance in self.instances.items():
+            if instance.source == source and key not in addresses and instance.listing not in (
+                listing, Listing.DROPPED
+            ):  # fmt: skip
+                instance.listing = listing
+                instance.check.due = now
+                changed = True
+        if changed:
+            self.refresh(now)
+
+    def forget(self, now: float, after: float) -> None:
+        """Lets go of instances that have been gone for so many seconds."""
+        for key, instance in list(self.instances.items()):
+            over = now - instance.since >= after and instance.state is State.GONE
+            if over and instance.listing is Listing.DROPPED:
+                del self.instances[key]
+
+    def _forget_namesakes(self, instance: Instance) -> None:
+        """It came back under a new address: the old one is nobody's any more."""
+        for key, other in list(self.instances.items()):
+            if other is not instance and other.name == instance.name and other.state is State.GONE:
+                del self.instances[key]
+
+    def find(self, name: str) -> Instance | None:
+        """By name or address."""
+        return next((i for i in self.instances.values() if name in (i.name, i.address)), None)
+
+    # ---- numbers ------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """To be called once a second."""
+        self.budget.tick()
+        for instance in self.instances.values():
+            instance.meter.tick()
+
+    def latency(self, share: float) -> float | None:
+        """Seconds within which that share of the last ten seconds' requests ended."""
+        return quantile(total(i.meter.recent() for i in self.instances.values()), share)
+
+
+def _last_resort(instance: Instance) -> bool:
+    """Draining or out of discovery, but perhaps still there."""
+    return not instance.drained and instance.listing is not Listing.DROPPED
+
+
+def close_idle(instance: Instance) -> None:
+    """Who gets no work needs no connections."""
+    idle, instance.idle = instance.idle, []
+    for link in idle:
+        link.close()

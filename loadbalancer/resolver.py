@@ -1,0 +1,86 @@
+"""Discovery by DNS: each name is asked again every second, in threads that may hang alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from loadbalancer.exchange import clock
+from loadbalancer.pools.pool import Pool
+
+_THREADS = 4
+_INTERVAL = 1.0
+# Said by the name service itself: there is no such name, or it has no address.
+_NO_ADDRESS = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A name whose addresses are instances."""
+
+    pool: Pool
+    name: str
+    port: int
+    zone: str = ""
+    weight: int = 1
+
+
+class Resolver:
+    """Asks for all names, and tells the pools what it hears. Silence changes nothing."""
+
+    def __init__(self, sources: list[Source]) -> None:
+        self._sources = sources
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolver")
+        self._running: set[Source] = set()
+        self._unasked = set(sources)
+        self.first_round = asyncio.Event()
+        """Every name was asked once, with whatever outcome."""
+        if not sources:
+            self.first_round.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                for source in self._sources:
+                    if source not in self._running:
+                        self._ask(source)
+                await asyncio.sleep(_INTERVAL)
+        finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self, source: Source) -> None:
+        self._running.add(source)
+        loop = asyncio.get_running_loop()
+        answer = loop.run_in_executor(self._threads, addresses, source.name, source.port)
+        answer.add_done_callback(lambda done: self._heard(source, done))
+
+    def _heard(self, source: Source, answer: asyncio.Future[list[tuple[str, int]]]) -> None:
+        self._running.discard(source)
+        self._unasked.discard(source)
+        if not self._unasked:
+            self.first_round.set()
+        if answer.cancelled():
+            return
+        with contextlib.suppress(OSError):  # the name service is away: what was known stays
+            source.pool.discovered(
+                source.name, answer.result(), source.zone, clock(), source.weight
+            )
+
+
+def addresses(name: str, port: int) -> list[tuple[str, int]]:
+    """The IPv4 addresses of a name; none if it is known to have none.
+
+    Raises:
+        OSError: the name service gave no answer.
+    """
+    try:
+        found = socket.getaddrinfo(name, port, socket.AF_INET, socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        if error.errno in _NO_ADDRESS:
+            return []
+        raise
+    return sorted({(str(address[4][0]), port) for address in found})

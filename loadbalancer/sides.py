@@ -1,0 +1,73 @@
+"""What an exchange has on its two sides, and how far it can come."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from loadbalancer.exchange import Exchange
+    from loadbalancer.wire.request import RequestHead
+
+
+class Phase(IntEnum):
+    """How far an exchange has come."""
+
+    RECEIVING = 0
+    WAITING = 1
+    CONNECTING = 2
+    SENT = 3
+    ANSWERING = 4
+    TUNNEL = 5
+    DONE = 6
+
+
+RECEIVING, WAITING, CONNECTING, SENT, ANSWERING, TUNNEL, DONE = Phase
+
+
+class Side(Protocol):
+    """A connection, as far as both ends of an exchange are alike."""
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes."""
+
+    def pause(self) -> None:
+        """Takes no more bytes from it."""
+
+    def resume(self) -> None:
+        """Takes bytes again."""
+
+    def half_close(self) -> None:
+        """Will send no more to it."""
+
+    def drop(self) -> None:
+        """Ends it at once; what was cut off is seen to be."""
+
+
+class CallerSide(Side, Protocol):
+    """The connection that a request came by."""
+
+    peer: bytes
+    stuck: bool
+
+    def done(self, now: float, *, keep: bool) -> None:
+        """The answer is complete."""
+
+    def refuse(
+        self, status: int, name: str, detail: str, *, head: RequestHead, keep: bool, now: float
+    ) -> None:
+        """Answers with a problem."""
+
+
+class LinkSide(Side, Protocol):
+    """A connection to an instance."""
+
+    @property
+    def stale(self) -> bool:
+        """Was it used before, and nothing came back this time?"""
+
+    def carry(self, exchange: Exchange, data: bytes) -> None:
+        """Takes a request."""
+
+    def release(self, now: float) -> None:
+        """Goes back to the pool, unharmed."""

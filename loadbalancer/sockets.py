@@ -1,0 +1,460 @@
+"""The data path's sockets: callers on one side, instances on the other. Nothing is decided here.
+
+Both sides are protocols of the event loop: a read hands its bytes to a head reader or straight to
+the exchange, and what comes back is written. There is no task for a request and no timer: one
+sweep looks at what is overdue (see `Sweeper`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import TYPE_CHECKING, cast
+
+from loadbalancer.exchange import Exchange, clock
+from loadbalancer.wire.canonical import problem
+from loadbalancer.wire.heads import HeadReader
+from loadbalancer.wire.reject import Reject
+from loadbalancer.wire.response import ResponseParser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from loadbalancer.front import Front
+    from loadbalancer.pools.instance import Instance
+    from loadbalancer.wire.limits import Limits
+    from loadbalancer.wire.request import RequestHead
+
+_NEVER = float("inf")
+_HELD = 65_536
+"""Bytes of pipelined requests that wait in memory; beyond, the caller is not read."""
+_LINGER_SECONDS = 1.0
+"""For what a refused caller still sends: closing with unread bytes would destroy the answer."""
+_BACKLOG = 1_024
+
+
+class Wire(asyncio.Protocol):
+    """What both sides have in common: writing, and being read or not."""
+
+    __slots__ = ("_reading", "_transport", "due", "stuck")
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._reading = True
+        self.stuck = False
+        """It does not take what we send."""
+        self.due = _NEVER
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """There is a connection."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    @property
+    def usable(self) -> bool:
+        """Can it be written to?"""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes, unless the other side has gone."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.write(data)
+
+    def pause(self) -> None:
+        """Reads no more: the peer is held back by TCP."""
+        if self._reading and self.usable and self._transport is not None:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Reads again."""
+        if not self._reading and self.usable and self._transport is not None:
+            self._reading = True
+            self._transport.resume_reading()
+
+    def half_close(self) -> None:
+        """Sends the end of our bytes."""
+        if self.usable and self._transport is not None and self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def drop(self) -> None:
+        """Ends at once, with a reset if something is unsent."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
+
+
+class Caller(Wire):
+    """A connection from a caller: its requests are served one after the other, in order."""
+
+    __slots__ = ("_busy", "_ended", "_front", "_held", "_in_head", "_lingering", "_owner", "_parse", "_reader",
+                 "exchange", "peer")  # fmt: skip
+
+    def __init__(self, front: Front, owner: set[Caller]) -> None:
+        super().__init__()
+        self._front = front
+        self._owner = owner
+        self._reader = HeadReader(front.limits, skips_empty_line=True)
+        self._parse = front.parser.parse
+        self._held = b""
+        self._busy = False
+        self._in_head = False
+        self._ended = False
+        self._lingering = False
+        self.exchange: Exchange | None = None
+        self.peer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A caller came."""
+        super().connection_made(transport)
+        address = transport.get_extra_info("peername")
+        self.peer = address[0].encode() if address else b"unknown"
+        if len(self._owner) >= self._front.settings.max_connections:
+            self.drop()
+            return
+        self._owner.add(self)
+        self.due = clock() + self._front.settings.idle
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a head, of a body, or of requests that have to wait."""
+        exchange = self.exchange
+        if exchange is None:
+            if self._lingering:
+                return
+            self._serve(data)
+            return
+        if exchange.receiving:
+            data = exchange.receive(data)
+        if data:
+            self._held += data
+            if len(self._held) > _HELD:
+                self.pause()
+
+    def _serve(self, data: bytes) -> None:
+        """Begins as many requests as end at once; the others end by `done`."""
+        front = self._front
+        self._busy = True
+        while data and self.exchange is None and not self._lingering:
+            head: RequestHead | None = None
+            try:
+                lines = self._reader.feed(data)
+                if lines is None:
+                    self._await_head()
+                    break
+                self._in_head = False
+                head = self._parse(lines)
+            except Reject as reject:
+                front.rejected += 1
+                self.refuse(reject.status, reject.name, reject.detail, head=None, keep=False)
+                break
+            data = self._begin(head, self._reader.rest)
+        self._busy = False
+
+    def _await_head(self) -> None:
+        """From the first byte of a head on, its last one is due; more bytes give no more time."""
+        if not self._in_head and self._reader.begun:
+            self._in_head = True
+            self.due = clock() + self._front.settings.head
+
+    def _begin(self, head: RequestHead, rest: bytes) -> bytes:
+        """Gives what is left to be read as the next request."""
+        front = self._front
+        pool = front.routes.match(head.host_name, head.target)
+        if pool is None:
+            front.rejected += 1
+            # Without a route there is nowhere to put a body: the connection ends with the answer.
+            keep = head.keep_alive and head.length == 0 and not front.draining
+            self.refuse(404, "no-route", "Nothing is served here", head=head, keep=keep)
+            return rest
+        exchange = self.exchange = Exchange(self, front, pool, head, clock())
+        rest = exchange.begin(rest)
+        if exchange.over:
+            return rest
+        self._held = rest
+        return b""
+
+    def done(self, now: float, *, keep: bool) -> None:
+        """The answer is complete; with `keep` the next request may follow."""
+        self.exchange = None
+        self._finish(now, keep=keep)
+
+    def _finish(self, now: float, *, keep: bool) -> None:
+        if not keep or (self._ended and not self._held):
+            self._linger(now)
+            return
+        self.due = now + self._front.settings.idle
+        if not self._reading:
+            self.resume()
+        if self._held and not self._busy:
+            held, self._held = self._held, b""
+            self._serve(held)
+
+    def refuse(
+        self,
+        status: int,
+        name: str,
+        detail: str,
+        *,
+        head: RequestHead | None,
+        keep: bool,
+        now: float | None = None,
+    ) -> None:
+        """Answers with a problem."""
+        given = head.request_id.decode() if head is not None else ""
+        fields = {"X-Served-By": self._front.served_by}
+        if status == 503:  # noqa: PLR2004 - says itself
+            fields["Retry-After"] = "1"
+        self.write(
+            problem(
+                status,
+                name,
+                detail,
+                request_id=given or secrets.token_hex(12),
+                fields=fields,
+                close=not keep,
+                with_body=head is None or head.method != b"HEAD",
+            )
+        )
+        self.exchange = None
+        self._finish(clock() if now is None else now, keep=keep)
+
+    def _linger(self, now: float) -> None:
+        """Ends our side; the caller's bytes are thrown away until it has ended its own."""
+        self._lingering = True
+        self._held = b""
+        self.resume()
+        self.half_close()
+        self.due = now + _LINGER_SECONDS
+
+    def expired(self, now: float) -> None:
+        """`due` has passed, and there is no exchange."""
+        if self._lingering:
+            self.drop()
+        elif self._in_head:
+            self._front.rejected += 1
+            self.refuse(408, "request-timeout", "The head did not come in time",
+                        head=None, keep=False, now=now)  # fmt: skip
+        elif self._transport is not None:
+            self._transport.close()
+
+    def pause_writing(self) -> None:
+        """The caller reads more slowly than the instance answers: the instance is held back."""
+        self.stuck = True
+        if self.exchange is not None:
+            self.exchange.hold_back_instance(stuck=True)
+
+    def resume_writing(self) -> None:
+        """The caller has caught up."""
+        self.stuck = False
+        if self.exchange is not None:
+            self.exchange.hold_back_instance(stuck=False)
+
+    def eof_received(self) -> bool:
+        """The caller will send no more; it may still want its answer."""
+        self._ended = True
+        return self.exchange is not None and self.exchange.half_closed()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The caller has gone."""
+        self._transport = None
+        self._owner.discard(self)
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.caller_lost()
+
+
+class Link(Wire):
+    """A connection to an instance: carries one request at a time, and rests in between."""
+
+    __slots__ = ("_counted", "_exchange", "_instance", "_parser", "_reader", "_used", "heard")
+
+    def __init__(self, instance: Instance, parser: ResponseParser, reader: HeadReader) -> None:
+        super().__init__()
+        self._instance = instance
+        self._parser = parser
+        self._reader = reader
+        self._exchange: Exchange | None = None
+        self._counted = False
+        self._used = False
+        self.heard = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The instance accepted."""
+        super().connection_made(transport)
+        self._instance.connections += 1
+        self._counted = True
+
+    @property
+    def stale(self) -> bool:
+        """Was it used before, and nothing came back this time?"""
+        return self._used and not self.heard
+
+    def carry(self, exchange: Exchange, data: bytes) -> None:
+        """Takes a request."""
+        self._exchange = exchange
+        self.heard = False
+        self.write(data)
+
+    def release(self, now: float) -> None:
+        """Rests until the next request."""
+        self._exchange = None
+        self._used = True
+        self.resume()
+        if self.usable:
+            self.due = now + self._instance.idle_seconds
+            self._instance.idle.append(self)
+
+    def drop(self) -> None:
+        """Of no more use."""
+        self._exchange = None
+        super().drop()
+
+    def close(self) -> None:
+        """Ends a connection at rest."""
+        self._exchange = None
+        if self._transport is not None:
+            self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of an answer."""
+        exchange = self._exchange
+        if exchange is None:  # an answer to nothing (a request that was given up, or an attack)
+            self.drop()
+            return
+        self.heard = True
+        if exchange.answering:
+            exchange.answer_data(data)
+            return
+        try:
+            lines = self._reader.feed(data)
+            while lines is not None:
+                head = self._parser.parse(lines, exchange.head.method)
+                rest = self._reader.rest
+                interim = exchange.answer(head, rest)
+                if not interim:
+                    return
+                lines = self._reader.feed(rest) if rest else None
+        except Reject:
+            exchange.nonsense()
+
+    def pause_writing(self) -> None:
+        """The instance reads more slowly than the caller sends: the caller is held back."""
+        self.stuck = True
+        if self._exchange is not None:
+            self._exchange.hold_back_caller(stuck=True)
+
+    def resume_writing(self) -> None:
+        """The instance has caught up."""
+        self.stuck = False
+        if self._exchange is not None:
+            self._exchange.hold_back_caller(stuck=False)
+
+    def eof_received(self) -> bool:
+        """The instance will send no more; in a tunnel it may still listen."""
+        return self._exchange is not None and self._exchange.tunnel_half_closed()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection to the instance has gone."""
+        if self._counted:
+            self._instance.connections -= 1
+        self._transport = None
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.link_lost()
+        elif self in self._instance.idle:
+            self._instance.idle.remove(self)
+
+
+class Network:
+    """Listens, dials, and looks again and again at what is overdue."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._parser = ResponseParser(limits)
+        self._fronts: list[Front] = []
+        self._callers: set[Caller] = set()
+        self._servers: list[asyncio.Server] = []
+        self._dials: set[asyncio.Task[None]] = set()
+
+    async def listen(self, front: Front) -> None:
+        """Opens a listener.
+
+        Raises:
+            OSError: the address cannot be had.
+        """
+        front.dial, front.pooled = self._dial, pooled
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: Caller(front, self._callers),
+            front.settings.host,
+            front.settings.port,
+            backlog=_BACKLOG,
+        )
+        self._fronts.append(front)
+        self._servers.append(server)
+
+    def _dial(self, instance: Instance, exchange: Exchange) -> None:
+        task = asyncio.get_running_loop().create_task(self._connect(instance, exchange))
+        exchange.dialing = task.cancel
+        self._dials.add(task)
+        task.add_done_callback(self._dials.discard)
+
+    async def _connect(self, instance: Instance, exchange: Exchange) -> None:
+        link = Link(instance, self._parser, HeadReader(self._limits))
+        try:
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(lambda: link, instance.host, instance.port)
+        except OSError:
+            if exchange.dialing is not None:
+                exchange.connect_failed()
+        except asyncio.CancelledError:
+            link.drop()  # nobody waits for it any more
+        else:
+            exchange.connected(link, clock())
+
+    @property
+    def busy(self) -> bool:
+        """Is there a request under way?"""
+        return any(front.active for front in self._fronts)
+
+    def sweep(self, now: float) -> None:
+        """Ends what should have happened by now in exchanges."""
+        for front in self._fronts:
+            for exchange in [e for e in front.active if e.due <= now]:
+                exchange.expired(now)
+
+    def sweep_idle(self, now: float, instances: Iterable[Instance]) -> None:
+        """Ends connections that have done nothing for too long."""
+        for caller in [c for c in self._callers if c.due <= now and c.exchange is None]:
+            caller.expired(now)
+        for instance in instances:
+            for link in [i for i in instance.idle if isinstance(i, Link) and i.due <= now]:
+                link.close()
+
+    def stop_accepting(self) -> None:
+        """No new connection is taken; every answer from now on ends its own."""
+        for front in self._fronts:
+            front.draining = True
+        for server in self._servers:
+            server.close()
+
+    def close_idle(self) -> None:
+        """Ends the connections of callers that ask for nothing."""
+        for caller in [c for c in self._callers if c.exchange is None]:
+            caller.due = 0.0
+            caller.expired(clock())
+
+    def close(self) -> None:
+        """Ends what is left."""
+        for caller in list(self._callers):
+            caller.drop()
+
+
+def pooled(instance: Instance) -> Link | None:
+    """A resting connection to an instance, the one that rested least, if there is one."""
+    idle = instance.idle
+    while idle:
+        link = idle.pop()
+        if isinstance(link, Link) and link.usable:
+            return link
+    return None

@@ -1,0 +1,148 @@
+"""Reading a configuration table: typed, complete, and with the key's whole name in every error."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T")
+S = TypeVar("S", bound="DataclassInstance")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_TYPES: dict[str, type] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "tuple[int, ...]": tuple,
+}
+
+
+class ConfigError(Exception):
+    """The configuration is refused; the message names the key."""
+
+
+def expand(text: str, environment: dict[str, str], key: str) -> str:
+    """Puts variables in: `${ZONE}`, or `${ZONE:-a}` with a default.
+
+    Raises:
+        ConfigError: a variable without a default is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        given = environment.get(match[1]) or match[2]
+        if given is None:
+            raise ConfigError(f"{key}: the environment has no {match[1]}")
+        return given
+
+    return _VARIABLE.sub(value, text)
+
+
+class Table:
+    """A table of the file. What is not taken from it is a mistake."""
+
+    def __init__(
+        self, content: dict[str, Any], name: str = "", environment: dict[str, str] | None = None
+    ) -> None:
+        self._left = dict(content)
+        self._name = name
+        self._environment = dict(os.environ) if environment is None else environment
+
+    def key(self, key: str) -> str:
+        """The whole name of a key."""
+        return f"{self._name}.{key}" if self._name else key
+
+    def take(self, key: str, kind: type[T], default: T | None = None) -> T:
+        """Takes a value.
+
+        Raises:
+            ConfigError: it is missing without a default, or of another type.
+        """
+        if key not in self._left:
+            if default is None:
+                raise ConfigError(f"{self.key(key)}: missing")
+            return default
+        value = self._left.pop(key)
+        if isinstance(value, str):
+            value = expand(value, self._environment, self.key(key))
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if kind is tuple and isinstance(value, list):
+            value = tuple(value)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise ConfigError(f"{self.key(key)}: must be {_says(kind)}, not {value!r}")
+        return value
+
+    def table(self, key: str) -> Table:
+        """Takes a table; an empty one if there is none."""
+        content = self._left.pop(key, {})
+        if not isinstance(content, dict):
+            raise ConfigError(f"{self.key(key)}: must be a table")
+        return Table(content, self.key(key), self._environment)
+
+    def tables(self, key: str) -> Iterator[tuple[str, Table]]:
+        """Takes a table of tables, each with its name."""
+        for name, content in self._left.pop(key, {}).items():
+            if not isinstance(content, dict):
+                raise ConfigError(f"{self.key(key)}.{name}: must be a table")
+            yield name, Table(content, f"{self.key(key)}.{name}", self._environment)
+
+    def rows(self, key: str) -> Iterator[Table]:
+        """Takes a list of tables."""
+        for at, content in enumerate(self._left.pop(key, [])):
+            if not isinstance(content, dict):
+                raise ConfigError(f"{self.key(key)}[{at}]: must be a table")
+            yield Table(content, f"{self.key(key)}[{at}]", self._environment)
+
+    def fill(self, like: S) -> S:
+        """Takes every field of a settings object that is given here; the others stay as they are.
+
+        Raises:
+            ConfigError: a number is negative, or a value is of another type.
+        """
+        changes: dict[str, Any] = {}
+        for one in dataclasses.fields(like):
+            kind = _TYPES.get(str(one.type))
+            if kind is None or one.name not in self._left:
+                continue
+            value: object = self.take(one.name, kind)
+            changes[one.name] = value
+            if isinstance(value, (int, float)) and value < 0:
+                raise ConfigError(f"{self.key(one.name)}: must not be negative")
+        return dataclasses.replace(like, **changes)
+
+    def end(self) -> None:
+        """All was taken that is known.
+
+        Raises:
+            ConfigError: there is a key that nobody knows.
+        """
+        for key in self._left:
+            raise ConfigError(f"{self.key(key)}: unknown key")
+
+
+def _says(kind: type) -> str:
+    names: dict[type, str] = {
+        str: "text",
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+    }
+    return names.get(kind, "a list")
+
+
+def address(text: str, key: str) -> tuple[str, int]:
+    """Host and port of `host:port`.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65_536:  # noqa: PLR2004 - ports
+        raise ConfigError(f"{key}: must be host:port, not {text!r}")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,126 @@
+"""Heads as they are passed on, and the answers that the balancer gives itself."""
+
+from __future__ import annotations
+
+import json
+from email.utils import formatdate
+from http import HTTPStatus
+
+from loadbalancer.wire.request import RequestHead
+from loadbalancer.wire.response import NO_CONTENT, ResponseHead
+
+_CRLF = b"\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Hop:
+    """Who we are and whom we believe: what a listener adds to the heads that pass it.
+
+    With `trusted` callers, what they say of who asked before them is kept and added to; otherwise
+    it is dropped, since anybody can claim anything.
+    """
+
+    def __init__(self, name: str, scheme: str = "http", *, trusted: bool = False) -> None:
+        self.via = b"Via: 1.1 " + name.encode()
+        self.scheme = scheme.encode()
+        self.trusted = trusted
+
+    def request(self, head: RequestHead, peer: bytes, fallback_host: bytes) -> bytes:
+        """The head of a request, but for its last lines, which change with each try."""
+        host = head.host or fallback_host
+        lines = [
+            b"%b %b HTTP/1.1\r\nHost: %b" % (head.method, head.target, host),
+            *head.plain,
+        ]
+        told: list[bytes] = []
+        seen_by = peer
+        if self.trusted:
+            told = head.forwarded or []
+            if head.forwarded_for:
+                seen_by = head.forwarded_for + b", " + peer
+        lines += told
+        lines.append(b"X-Forwarded-For: " + seen_by)
+        if not told:
+            lines.append(b"X-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b" % (self.scheme, host))
+        lines.append(self.via)
+        if head.length is None:
+            lines.append(b"Transfer-Encoding: chunked")
+        elif head.length or head.method in (b"POST", b"PUT", b"PATCH"):
+            lines.append(b"Content-Length: %d" % head.length)
+        if head.expects_continue:
+            lines.append(b"Expect: 100-continue")
+        if head.upgrade:
+            lines.append(b"Connection: Upgrade\r\nUpgrade: " + head.upgrade)
+        return _CRLF.join(lines)
+
+    def response(self, head: ResponseHead, *, chunked: bool, connection: bytes) -> bytes:
+        """The head of an answer. `connection` is the Connection field's value, or empty."""
+        lines = [head.line, *head.plain, self.via]
+        if chunked:
+            lines.append(b"Transfer-Encoding: chunked")
+        elif head.length is not None and head.status != NO_CONTENT:
+            lines.append(b"Content-Length: %d" % head.length)
+        if connection:
+            lines.append(b"Connection: " + connection)
+        lines.append(_CRLF)
+        return _CRLF.join(lines)
+
+    def interim(self, head: ResponseHead) -> bytes:
+        """An answer of the 1xx class, which another one follows."""
+        return _CRLF.join((head.line, *head.plain, self.via, _CRLF))
+
+    def switching(self, head: ResponseHead) -> bytes:
+        """The last answer before a tunnel."""
+        upgrade = b"Connection: Upgrade\r\nUpgrade: " + head.upgrade
+        return _CRLF.join((head.line, *head.plain, self.via, upgrade, _CRLF))
+
+
+def problem(
+    status: int,
+    name: str,
+    detail: str,
+    *,
+    request_id: str = "",
+    fields: dict[str, str] | None = None,
+    close: bool = False,
+    with_body: bool = True,
+) -> bytes:
+    """A whole answer of our own: problem details (RFC 9457)."""
+    content = {
+        "type": name,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if request_id:
+        content["request_id"] = request_id
+    return answer(
+        status,
+        json.dumps(content).encode(),
+        "application/problem+json",
+        fields={**({"X-Request-Id": request_id} if request_id else {}), **(fields or {})},
+        close=close,
+        with_body=with_body,
+    )
+
+
+def answer(
+    status: int,
+    body: bytes,
+    media_type: str,
+    *,
+    fields: dict[str, str] | None = None,
+    close: bool = False,
+    with_body: bool = True,
+) -> bytes:
+    """A whole answer of our own."""
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Date: {formatdate(usegmt=True)}",
+        f"Content-Type: {media_type}",
+        f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in (fields or {}).items()),
+        *(("Connection: close",) if close else ()),
+    ]
+    head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+    return head + body if with_body else head

@@ -1,0 +1,162 @@
+"""Field lines: the grammar is checked once, and the verdict on a whole line is remembered.
+
+Most lines of most requests repeat (Accept, User-Agent, Host), so a bounded memo of lines is far
+cheaper than a pass over each of them. A line is remembered only after it was checked, together
+with the canonical form in which it is passed on: `Name: value`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from loadbalancer.wire.reject import bad
+
+Field = tuple[int, bytes, bytes]
+"""Kind, canonical line, value."""
+
+PLAIN = 0
+"""Means nothing to us: passed on."""
+HOP = 1
+"""Only for this connection (RFC 9110, section 7.6.1): not passed on."""
+HOST = 2
+LENGTH = 3
+CODING = 4
+CONNECTION = 5
+UPGRADE = 6
+EXPECT = 7
+REQUEST_ID = 8
+TIMEOUT = 9
+KEY = 10
+FORWARDED_FOR = 11
+FORWARDED_OTHER = 12
+"""X-Forwarded-Proto, -Host, -Port and Forwarded: passed on only where the caller is trusted."""
+
+_FRAMING = {
+    b"content-length": LENGTH,
+    b"transfer-encoding": CODING,
+    b"connection": CONNECTION,
+    b"upgrade": UPGRADE,
+    b"keep-alive": HOP,
+    b"proxy-connection": HOP,
+    b"te": HOP,
+}
+REQUEST_KINDS = {
+    **_FRAMING,
+    b"host": HOST,
+    b"expect": EXPECT,
+    b"proxy-authorization": HOP,
+    b"x-request-id": REQUEST_ID,
+    b"x-request-timeout-ms": TIMEOUT,
+    b"idempotency-key": KEY,
+    b"x-forwarded-for": FORWARDED_FOR,
+    b"x-forwarded-proto": FORWARDED_OTHER,
+    b"x-forwarded-host": FORWARDED_OTHER,
+    b"x-forwarded-port": FORWARDED_OTHER,
+    b"forwarded": FORWARDED_OTHER,
+}
+RESPONSE_KINDS = {**_FRAMING, b"proxy-authenticate": HOP}
+
+# A gateway behind us may read these as the names with hyphens: that would be a second framing.
+_LOOKALIKES = frozenset({b"content_length", b"transfer_encoding"})
+# Seldom the same twice, and secret or big: not worth a place in the memo.
+_UNIQUE = frozenset({b"cookie", b"set-cookie", b"authorization", b"x-request-id", b"traceparent"})
+
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_VALUE_BYTES = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+
+_MEMO_LINES = 4_096
+_MEMO_LINE_BYTES = 256
+_MEMO_NAMES = 1_024
+
+
+def is_token(text: bytes) -> bool:
+    """RFC 9110, section 5.6.2: what names of fields and methods are made of."""
+    return _TOKEN(text) is not None
+
+
+def tokens(value: bytes) -> list[bytes]:
+    """The members of a comma-separated list, in lower case; empty members do not count."""
+    return [member for part in value.lower().split(b",") if (member := part.strip(b" \t"))]
+
+
+class Lines:
+    """Checks field lines and tells those with a meaning to us from those without."""
+
+    __slots__ = ("_kinds", "_known", "_names")
+
+    def __init__(self, kinds: dict[bytes, int]) -> None:
+        self._kinds = kinds
+        self._known: dict[bytes, Field] = {}
+        self._names: dict[bytes, tuple[int, bool]] = {}
+
+    def sort(self, lines: list[bytes]) -> tuple[list[bytes], list[Field]]:
+        """Canonical plain lines in their order, and the fields that have a meaning to us.
+
+        Raises:
+            Reject: a line is not a field line (RFC 9112, section 5).
+        """
+        known = self._known
+        plain: list[bytes] = []
+        special: list[Field] = []
+        for line in lines:
+            field = known.get(line)
+            if field is None:
+                field = self._learn(line)
+            if field[0] == PLAIN:
+                plain.append(field[1])
+            else:
+                special.append(field)
+        return plain, special
+
+    def _learn(self, line: bytes) -> Field:
+        name, colon, rest = line.partition(b":")
+        verdict = self._names.get(name)
+        if verdict is None:
+            verdict = self._learn_name(name, colon)
+        elif not colon:
+            raise bad("A field line has no colon")
+        value = rest.strip(b" \t")
+        if value.translate(None, _VALUE_BYTES):
+            raise bad("A field value has a control character")
+        kind, memorable = verdict
+        field = (kind, name + b": " + value, value)
+        if memorable and len(line) <= _MEMO_LINE_BYTES:
+            if len(self._known) >= _MEMO_LINES:
+                self._known.clear()
+            self._known[line] = field
+        return field
+
+    def _learn_name(self, name: bytes, colon: bytes) -> tuple[int, bool]:
+        if not colon:
+            raise bad("A field line has no colon")
+        if name[:1] in (b" ", b"\t"):
+            raise bad("A field line is folded")
+        if not is_token(name):
+            raise bad("A field name is not a token")
+        lower = name.lower()
+        if lower in _LOOKALIKES:
+            raise bad("A field name looks like one that frames the message")
+        if len(self._names) >= _MEMO_NAMES:
+            self._names.clear()
+        verdict = (self._kinds.get(lower, PLAIN), lower not in _UNIQUE)
+        self._names[name] = verdict
+        return verdict
+
+
+def without(plain: list[bytes], names: list[bytes]) -> list[bytes]:
+    """Drops the fields that a Connection field named as its own (RFC 9110, section 7.6.1)."""
+    return [line for line in plain if line.partition(b":")[0].lower() not in names]
+
+
+_DIGITS = re.compile(rb"[0-9]{1,18}").fullmatch
+
+
+def content_length(value: bytes) -> int:
+    """One number, digits only: no sign, no list (RFC 9110, section 8.6).
+
+    Raises:
+        Reject: it is anything else.
+    """
+    if _DIGITS(value) is None:
+        raise bad("Content-Length is not one number")
+    return int(value)

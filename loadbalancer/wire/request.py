@@ -1,0 +1,298 @@
+"""The head of a request: read strictly, judged whole.
+
+Section numbers are those of RFC 9112 where no other is named.
+"""
+
+from __future__ import annotations
+
+import re
+
+from loadbalancer.wire import fields
+from loadbalancer.wire.fields import (
+    CODING,
+    CONNECTION,
+    EXPECT,
+    FORWARDED_FOR,
+    FORWARDED_OTHER,
+    HOST,
+    KEY,
+    LENGTH,
+    REQUEST_ID,
+    TIMEOUT,
+    UPGRADE,
+    Field,
+    Lines,
+)
+from loadbalancer.wire.heads import has_bare_newline
+from loadbalancer.wire.limits import Limits
+from loadbalancer.wire.reject import Reject, bad
+
+# RFC 3986, and in the query what browsers leave as it is (URL standard, query percent-encode set).
+_PATH = rb"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*"
+_QUERY = rb"(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@%/?\[\]{}|^`\\]*)?"
+_TARGET_BYTES = b"-._~!$&'()*+,;=:@%/" + bytes(
+    [*range(0x30, 0x3A), *range(0x41, 0x5B), *range(0x61, 0x7B)]
+)
+_TARGET = re.compile(_PATH + _QUERY).fullmatch
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)((?:/[^?]*)?(?:\?.*)?)", re.IGNORECASE).fullmatch
+_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
+_HOST = re.compile(
+    rb"((?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?"
+).fullmatch
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,128}").fullmatch
+_MILLISECONDS = re.compile(rb"[0-9]{1,9}").fullmatch
+_MAX_METHOD = 32
+_MAX_PORT = 65_535
+
+# RFC 9110, section 9.2.2: doing it twice has the effect of doing it once.
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
+# Named by Connection, these would take the message's own meaning away.
+_NEVER_HOP = frozenset({b"host", b"content-length", b"transfer-encoding", b"trailer"})
+_KEPT_CONNECTION = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
+
+
+class RequestHead:
+    """What a request asks for, and how its body is framed.
+
+    Attributes:
+        minor: 0 or 1, of the caller's HTTP version.
+        plain: canonical lines of the fields that are passed on as they are.
+        length: bytes of the body; 0 without one, None if it is chunked.
+        forwarded: canonical lines of the caller's own claims about who asked before it.
+        keyed: it carries an Idempotency-Key.
+        timeout_ms: what is left of the caller's patience, if it said so.
+    """
+
+    __slots__ = (
+        "expects_continue",
+        "forwarded",
+        "forwarded_for",
+        "host",
+        "host_name",
+        "keep_alive",
+        "keyed",
+        "length",
+        "method",
+        "minor",
+        "plain",
+        "request_id",
+        "target",
+        "timeout_ms",
+        "upgrade",
+    )
+
+    def __init__(self, method: bytes, target: bytes, minor: int, plain: list[bytes]) -> None:
+        self.method = method
+        self.target = target
+        self.minor = minor
+        self.plain = plain
+        self.host = b""
+        self.host_name = b""
+        self.length: int | None = 0
+        self.keep_alive = minor == 1
+        self.keyed = False
+        self.expects_continue = False
+        self.upgrade = b""
+        self.request_id = b""
+        self.timeout_ms: int | None = None
+        self.forwarded_for = b""
+        self.forwarded: list[bytes] | None = None
+
+    @property
+    def path(self) -> bytes:
+        """The target without its query."""
+        return self.target.partition(b"?")[0]
+
+    @property
+    def repeatable(self) -> bool:
+        """Does a second run of it no harm?"""
+        return self.keyed or self.method in _IDEMPOTENT
+
+
+class RequestParser:
+    """Reads heads; remembers lines that it has seen and found good."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._lines = Lines(fields.REQUEST_KINDS)
+        self._hosts: dict[bytes, bytes] = {}
+
+    def parse(self, lines: list[bytes]) -> RequestHead:
+        """Reads a head: its request line and its field lines.
+
+        Raises:
+            Reject: with the status to answer; the connection is not usable after it.
+        """
+        try:
+            return self._parse(lines)
+        except Reject:
+            # Whatever else is wrong: where lines end is what everything depends on.
+            if has_bare_newline(lines):
+                raise bad("A CR or LF stands alone") from None
+            raise
+
+    def _parse(self, lines: list[bytes]) -> RequestHead:
+        limits = self._limits
+        start = lines[0]
+        if len(start) > limits.start_line:
+            raise Reject(414, "uri-too-long", "The request line is too long")
+        if len(lines) - 1 > limits.fields:
+            raise Reject(431, "too-many-fields", f"More than {limits.fields} fields")
+        method, target, minor = _start_line(start)
+        plain, special = self._lines.sort(lines[1:])
+        head = RequestHead(method, target, minor, plain)
+        if special:
+            self._interpret(head, special)
+        if target[0] != 0x2F:  # "/"
+            _other_form(head, self._hosts)
+        if not head.host and minor:
+            raise bad("No Host")
+        if head.length is not None and head.length > limits.body:
+            raise Reject(413, "body-too-large", f"More than {limits.body} bytes")
+        return head
+
+    def _interpret(self, head: RequestHead, special: list[Field]) -> None:  # noqa: C901, PLR0912 - a table
+        sized = False
+        coding: bytes | None = None
+        connection: bytes | None = None
+        for kind, line, value in special:
+            if kind == HOST:
+                if head.host:
+                    raise bad("More than one Host")
+                head.host = value
+                head.host_name = self._hosts.get(value) or _learn_host(value, self._hosts)
+            elif kind == CONNECTION:
+                connection = value if connection is None else connection + b"," + value
+            elif kind == LENGTH:
+                if sized:
+                    raise bad("More than one Content-Length")
+                sized = True
+                head.length = fields.content_length(value)
+            elif kind == REQUEST_ID:
+                if not head.request_id and _REQUEST_ID(value):
+                    head.request_id = value
+                    head.plain.append(line)
+            elif kind == KEY:
+                head.keyed = bool(value)
+                head.plain.append(line)
+            elif kind == TIMEOUT:
+                if _MILLISECONDS(value):
+                    given, before = int(value), head.timeout_ms
+                    head.timeout_ms = given if before is None else min(given, before)
+            elif kind == CODING:
+                coding = value if coding is None else coding + b"," + value
+            elif kind == FORWARDED_FOR:
+                known = head.forwarded_for
+                head.forwarded_for = known + b", " + value if known else value
+            elif kind == FORWARDED_OTHER:
+                head.forwarded = [*(head.forwarded or ()), line]
+            elif kind == EXPECT:
+                if value.lower() != b"100-continue":
+                    raise Reject(417, "expectation-failed", "Only 100-continue can be expected")
+                # Of an HTTP/1.0 client it means nothing (RFC 9110, section 10.1.1).
+                head.expects_continue = head.minor == 1
+            elif kind == UPGRADE:
+                head.upgrade = head.upgrade + b"," + value if head.upgrade else value
+        if coding is not None:
+            _transfer_coding(head, coding, sized)
+        if connection is not None:
+            _connection(head, connection)
+        else:
+            head.upgrade = b""
+
+
+def _start_line(line: bytes) -> tuple[bytes, bytes, int]:
+    """Section 3: method, one space, target, one space, version."""
+    parts = line.split(b" ")
+    if len(parts) != 3:  # noqa: PLR2004 - see above
+        raise bad("The request line is not method, target and version")
+    method, target, version = parts
+    if version == b"HTTP/1.1":
+        minor = 1
+    elif version == b"HTTP/1.0":
+        minor = 0
+    elif _VERSION(version):
+        raise Reject(505, "version-not-supported", "Only HTTP/1.1 and HTTP/1.0")
+    else:
+        raise bad("The version is not one of HTTP")
+    if method not in _IDEMPOTENT and method != b"POST":
+        if not fields.is_token(method):
+            raise bad("The method is not a token")
+        if len(method) > _MAX_METHOD or method == b"CONNECT":
+            raise Reject(501, "method-not-implemented", "This method is not implemented")
+    if not target:
+        raise bad("The target is empty")
+    # Most targets are of plain bytes and begin with a slash; the others are looked at closely.
+    if target.translate(None, _TARGET_BYTES) and target[0] == 0x2F and not _TARGET(target):  # noqa: PLR2004 - "/"
+        raise bad("The target has a character that must be encoded")
+    return method, target, minor
+
+
+def _other_form(head: RequestHead, hosts: dict[bytes, bytes]) -> None:
+    """Sections 3.2.2 and 3.2.4: a whole URL, which names the host itself, or `*`."""
+    if head.target == b"*":
+        if head.method != b"OPTIONS":
+            raise bad("The target * is for OPTIONS alone")
+        return
+    match = _ABSOLUTE(head.target)
+    if match is None:
+        raise bad("The target is neither a path nor a URL of http")
+    authority, rest = match[1], match[2]
+    name = _learn_host(authority, hosts)
+    if head.host and head.host.lower() != authority.lower():
+        raise bad("The target and Host name different hosts")
+    head.host, head.host_name = authority, name
+    if not rest and head.method == b"OPTIONS":
+        head.target = b"*"
+        return
+    head.target = rest if rest.startswith(b"/") else b"/" + rest
+    if not _TARGET(head.target):
+        raise bad("The target has a character that must be encoded")
+
+
+def _learn_host(value: bytes, known: dict[bytes, bytes]) -> bytes:
+    """The name in a Host, in lower case and without the port (section 3.2)."""
+    match = _HOST(value)
+    if match is None or (match[2] and int(match[2]) > _MAX_PORT):
+        raise bad("Host is not a host name and port")
+    name = match[1].lower()
+    if len(known) >= 1_024:  # noqa: PLR2004 - a bounded memo
+        known.clear()
+    known[value] = name
+    return name
+
+
+def _transfer_coding(head: RequestHead, coding: bytes, sized: bool) -> None:
+    """Section 6: only `chunked`, once, and never beside a length."""
+    if sized:
+        raise bad("Both Content-Length and Transfer-Encoding")
+    if head.minor == 0:
+        raise bad("Transfer-Encoding in HTTP/1.0")
+    if coding.lower() != b"chunked":
+        codings = [part.strip(b" \t") for part in coding.lower().split(b",")]
+        honest = codings[-1] == b"chunked" and codings.count(b"chunked") == 1
+        if honest and len(codings) > 1 and all(map(fields.is_token, codings)):
+            raise Reject(501, "coding-not-implemented", "Only chunked is implemented")
+        raise bad("Transfer-Encoding is not chunked")
+    head.length = None
+
+
+def _connection(head: RequestHead, connection: bytes) -> None:
+    """Section 9.3 and RFC 9110, section 7.6.1."""
+    options = fields.tokens(connection)
+    if b"close" in options:
+        head.keep_alive = False
+    elif b"keep-alive" in options:
+        head.keep_alive = True
+    if b"upgrade" not in options or head.minor == 0:
+        head.upgrade = b""
+    named = [option for option in options if option not in _KEPT_CONNECTION]
+    if not named:
+        return
+    if not _NEVER_HOP.isdisjoint(named):
+        raise bad("Connection names a field that belongs to the message")
+    head.plain = fields.without(head.plain, named)
+    if b"idempotency-key" in named:
+        head.keyed = False
+    if b"x-request-id" in named:
+        head.request_id = b""

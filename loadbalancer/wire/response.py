@@ -1,0 +1,141 @@
+"""The head of an answer: as strict as for requests, since an instance can be wrong or taken over.
+
+Section numbers are those of RFC 9112 where no other is named.
+"""
+
+from __future__ import annotations
+
+import re
+
+from loadbalancer.wire import fields
+from loadbalancer.wire.fields import CODING, CONNECTION, LENGTH, UPGRADE, Field, Lines
+from loadbalancer.wire.limits import Limits
+from loadbalancer.wire.reject import bad
+
+NO_CONTENT = 204
+NOT_MODIFIED = 304
+SWITCHING = 101
+FINAL = 200
+"""Below this an answer is interim: another one follows (RFC 9110, section 15.2)."""
+
+_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
+_MEMO_STATUSES = 256
+_NEVER_HOP = frozenset({b"content-length", b"transfer-encoding", b"trailer"})
+_KEPT_CONNECTION = frozenset({b"close", b"keep-alive", b"upgrade"})
+
+
+class ResponseHead:
+    """What an instance answered, and how the answer's body is framed.
+
+    Attributes:
+        line: the canonical status line, as HTTP/1.1.
+        plain: canonical lines of the fields that are passed on as they are.
+        bodyless: no body follows, whatever the fields say.
+        chunked: the body is framed by chunks.
+        length: bytes of the body by Content-Length; None if the answer has none.
+        keep_alive: the instance will take another request on this connection.
+    """
+
+    __slots__ = (
+        "bodyless",
+        "chunked",
+        "keep_alive",
+        "length",
+        "line",
+        "plain",
+        "status",
+        "upgrade",
+    )
+
+    def __init__(self, status: int, line: bytes, minor: int, plain: list[bytes]) -> None:
+        self.status = status
+        self.line = line
+        self.plain = plain
+        self.length: int | None = None
+        self.chunked = False
+        self.bodyless = status < FINAL or status in (NO_CONTENT, NOT_MODIFIED)
+        self.keep_alive = minor == 1
+        self.upgrade = b""
+
+    @property
+    def until_close(self) -> bool:
+        """Only the end of the connection ends the body (section 6.3, rule 8)."""
+        return not (self.bodyless or self.chunked or self.length is not None)
+
+
+class ResponseParser:
+    """Reads heads; remembers lines that it has seen and found good."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._lines = Lines(fields.RESPONSE_KINDS)
+        self._statuses: dict[bytes, tuple[int, bytes, int]] = {}
+
+    def parse(self, lines: list[bytes], method: bytes) -> ResponseHead:
+        """Reads the head of the answer to a request with this method.
+
+        Raises:
+            Reject: whatever its status, the caller gets a 502.
+        """
+        if len(lines) - 1 > self._limits.fields:
+            raise bad(f"More than {self._limits.fields} fields")
+        start = lines[0]
+        status, line, minor = self._statuses.get(start) or self._learn(start)
+        plain, special = self._lines.sort(lines[1:])
+        head = ResponseHead(status, line, minor, plain)
+        if special:
+            _interpret(head, special, minor)
+        if method == b"HEAD":
+            head.bodyless = True
+        if head.until_close:
+            head.keep_alive = False
+        return head
+
+    def _learn(self, line: bytes) -> tuple[int, bytes, int]:
+        match = _STATUS(line)
+        if match is None:
+            raise bad("The status line is not one of HTTP/1.1")
+        canonical = b"HTTP/1.1 " + match[2] + b" " + (match[3] or b"")
+        if len(self._statuses) >= _MEMO_STATUSES:
+            self._statuses.clear()
+        known = int(match[2]), canonical, int(match[1])
+        self._statuses[line] = known
+        return known
+
+
+def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:
+    coding: bytes | None = None
+    connection: bytes | None = None
+    for kind, _, value in special:
+        if kind == LENGTH:
+            if head.length is not None:
+                raise bad("More than one Content-Length")
+            head.length = fields.content_length(value)
+        elif kind == CONNECTION:
+            connection = value if connection is None else connection + b"," + value
+        elif kind == CODING:
+            coding = value if coding is None else coding + b"," + value
+        elif kind == UPGRADE:
+            head.upgrade = value
+    if coding is not None:
+        if head.length is not None:
+            raise bad("Both Content-Length and Transfer-Encoding")
+        if coding.lower() != b"chunked" or minor == 0:
+            raise bad("Transfer-Encoding is not chunked")
+        head.chunked = True
+    if connection is not None:
+        _connection(head, connection)
+
+
+def _connection(head: ResponseHead, connection: bytes) -> None:
+    options = fields.tokens(connection)
+    if b"close" in options:
+        head.keep_alive = False
+    elif b"keep-alive" in options:
+        head.keep_alive = True
+    named = [option for option in options if option not in _KEPT_CONNECTION]
+    if not named:
+        return
+    if not _NEVER_HOP.isdisjoint(named):
+        raise bad("Connection names a field that belongs to the message")
+    head.plain = fields.without(head.plain, named)
