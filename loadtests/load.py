@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from loadtests import report, verdict
+from loadtests.ledger import LEDGER
 from loadtests.plan import Plan, PlanError
 from loadtests.progress import Summary, clock
 
@@ -36,7 +37,8 @@ def main() -> int:
     console.print(
         f"{plan.shape} for {clock(plan.seconds)}: {plan.browse_rate:.0f} browsing requests/s by "
         f"{plan.browsers}, {plan.order_rate:.0f} orders/s by {plan.buyers} users, "
-        f"through {' and '.join(plan.edges)}"
+        f"through {' and '.join(edge.rpartition('//')[2] for edge in plan.edges)}",
+        soft_wrap=True,
     )
     _locust(run_dir)
     summary = Summary.read(run_dir)
@@ -49,7 +51,7 @@ def main() -> int:
         console.print(f"[red]the cluster does not answer: {error}[/red]")
         found = None
     console.print(report.report(summary, found))
-    console.print(f"\n{run_dir}/report.html has the curves; the history is beside it")
+    console.print(f"\n{run_dir}/report.html has the curves, {LEDGER} every order", soft_wrap=True)
     return _PASSED if report.passed(summary, found) else _FAILED
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -37,12 +38,21 @@ if os.environ.get("SHAPE"):
         """The shape asked for; without one, Locust's page asks a person."""
 
         stages = shapes.stages(PLAN.shape, PLAN.users, PLAN.seconds)
+        enough = False
+
+        @classmethod
+        def end(cls) -> None:
+            """A person wants it to end now: as if the time were up, with a summary."""
+            cls.enough = True
 
         def tick(self) -> tuple[int, float] | None:
             """Locust asks every second."""
             elapsed = time.perf_counter() - self.start_time
             stage = shapes.at(self.stages, elapsed)
-            return (stage.users, stage.arriving) if stage else None
+            return (stage.users, stage.arriving) if stage and not self.enough else None
+
+    # A KeyboardInterrupt surfaces in whichever user runs just then, and may get lost there.
+    gevent.signal_handler(signal.SIGINT, Stages.end)
 
 
 def _init(environment: Any, **_: Any) -> None:

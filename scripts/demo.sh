@@ -49,11 +49,13 @@ scripts/tools.sh python -m loadtests.watch.changes http://balancer-b:9080 --sinc
 helpers+=("$!")
 
 at "$KILL_AT"
+tell "SIGKILL for $INSTANCE"
 fault kill "$INSTANCE"
 at "$KILL_ZONE_AT"
+tell "SIGKILL for the whole of zone $ZONE"
 fault kill "$ZONE"
 at "$HEAL_AT"
-tell "healing"
+tell "healing all of it"
 fault heal
 at "$LOAD_SECONDS"
 tell "load off; waiting until every acknowledged order is decided"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,12 @@ async def start_load(
 ) -> asyncio.subprocess.Process:
     env = {**os.environ, "EDGES": ",".join(office.urls), "RUN_DIR": str(run_dir), **settings}
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "loadtests.load", env=env, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "loadtests.load",
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
 
 
@@ -64,3 +70,14 @@ async def test_an_unknown_outcome_is_asked_again_by_its_key(
     found = await verdict(tmp_path, tuple(box_office.urls), wait=5.0)
     assert found == Verdict(acknowledged=1, confirmed=1, declined=0)
     assert list(box_office.keys) == ["k1"]
+
+
+async def test_a_person_who_ends_it_still_gets_the_summary(
+    tmp_path: Path, box_office: BoxOffice
+) -> None:
+    load = await start_load(tmp_path, box_office, TIME="60s", RATE="20", ORDERS="2")
+    await box_office.busy.wait()
+    os.killpg(load.pid, signal.SIGINT)  # as the terminal does
+    output, _ = await load.communicate()
+    assert load.returncode == 0
+    assert b"acknowledged orders" in output
