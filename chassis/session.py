@@ -128,7 +128,9 @@ class Sessions:
         value = orjson.dumps({"account_id": account_id, "created": int(now)})
         arguments = (value, self._idle, token.digest, now, self._longest, self._most, token.prefix)
         await self._redis.run(
-            "session_open", lambda r: r.eval(_OPEN, 2, token.key, token.index, *arguments)
+            "session_open",
+            token.key,
+            lambda r: r.eval(_OPEN, 2, token.key, token.index, *arguments),
         )
         return text, datetime.fromtimestamp(now, UTC) + timedelta(seconds=self._idle)
 
@@ -146,6 +148,7 @@ class Sessions:
         try:
             value = await self._redis.run(
                 "session_check",
+                token.key,
                 lambda r: r.getex(token.key, ex=self._idle),
                 seconds=_PRIMARY_SECONDS,
             )
@@ -164,7 +167,7 @@ class Sessions:
         token = Token.parse(text)
         if token is None:
             return
-        await self._redis.run("session_close", lambda r: r.delete(token.key))
+        await self._redis.run("session_close", token.key, lambda r: r.delete(token.key))
 
     async def close_all(self, account_id: str) -> None:
         """Ends all sessions of the account, at one moment.
@@ -174,5 +177,7 @@ class Sessions:
         """
         token = Token(account_id, "")
         await self._redis.run(
-            "session_close_all", lambda r: r.eval(_CLOSE_ALL, 1, token.index, token.prefix)
+            "session_close_all",
+            token.index,
+            lambda r: r.eval(_CLOSE_ALL, 1, token.index, token.prefix),
         )

@@ -91,15 +91,16 @@ class Limiter:
             caller.asking = None
 
     async def _grant(self, name: str, caller: _Caller) -> Grant:
-        limit, wanted = caller.limit, caller.lease.wanted
+        limit, wanted, key = caller.limit, caller.lease.wanted, f"rate:{name}"
         if self._clock() >= self._away_until:
             try:
                 tokens, wait_ms = await self._redis.run(
                     "rate_limit",
+                    key,
                     lambda r: r.eval(
                         _TAKE,
                         1,
-                        f"rate:{name}",
+                        key,
                         limit.rate,
                         limit.burst,
                         wanted,

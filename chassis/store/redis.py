@@ -1,90 +1,96 @@
-"""Redis Cluster: short waits, a decided error, and a replica's word while a primary is replaced."""
+"""Redis Cluster: short waits, a decided error, and a replica's word while a primary is replaced.
+
+A small cluster client of our own over redis-py's plain one. redis-py's cluster client, shared by
+many tasks, closes connections under each other's hands when a node is gone, and makes all callers
+wait while it looks around: one paused primary of three failed calls to the other two as well.
+Here a node that does not answer concerns its own slots only.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio import Redis as Node
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.cluster import LoadBalancingStrategy
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import MovedError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from chassis.lifecycle import background
 from chassis.metrics import STORE_ERRORS, STORE_SECONDS
 from chassis.store.errors import StoreUnavailable
+from chassis.store.slots import Shard, SlotMap
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
 T = TypeVar("T")
 
-_SOCKET_SECONDS = 0.4  # a primary that is gone costs its callers this much, until it is replaced
+_SOCKET_SECONDS = 0.4  # a primary that hangs costs its callers this much, until it is noticed
 _CALL_SECONDS = 1.0
+_LOOK_SECONDS = 2.0
+_LOOK_CLOSELY_SECONDS = 0.2  # while a primary is silent: the next one is found this late at most
+_CONNECTIONS = 64  # to each node
 
-# The library has two roots of errors; no node reachable at all is of the second kind.
-_AWAY = (RedisError, RedisClusterException, OSError, TimeoutError)
+_SILENT = (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError)
 
 
 class Redis:
     """A client that tries once and says clearly when Redis did not answer.
 
-    The library's own retries are off: ten of them, one inside the other, turn a dead node into
-    seconds of waiting, and one lost reply would make INCR run twice.
+    The library's own retries are off: ten of them turn a dead node into seconds of waiting, and
+    one lost reply would make INCR run twice.
     """
 
-    def __init__(self, cluster: RedisCluster, replicas: RedisCluster) -> None:
-        self._cluster = cluster
-        self._replicas = replicas
+    def __init__(self, seeds: list[str], connect: Callable[[str], Node]) -> None:
+        """`connect` makes the client of a node, from its `host:port`."""
+        self._seeds = seeds
+        self._connect = connect
+        self._nodes: dict[str, Node] = {}
+        self._map = SlotMap({})
+        self._silent: set[str] = set()
+        self._looked = asyncio.Event()
+        self._look_now = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
     async def open(cls, nodes: str, password: SecretStr) -> AsyncIterator[Redis]:
-        """`nodes` is host:port, comma separated. Connects when first used."""
-        cluster = _client(nodes, password)
-        replicas = _client(
-            nodes, password, load_balancing_strategy=LoadBalancingStrategy.RANDOM_REPLICA
-        )
+        """`nodes` is host:port of some members, comma separated; the others are found by them."""
+        redis = cls([n.strip() for n in nodes.split(",")], lambda a: _node(a, password))
         try:
-            yield cls(cluster, replicas)
+            async with background("redis-look", redis.keep_looking):
+                yield redis
         finally:
-            with suppress(*_AWAY):
+            with suppress(RedisError, OSError, TimeoutError):
                 async with asyncio.timeout(1):
-                    await asyncio.gather(cluster.aclose(), replicas.aclose())
+                    await asyncio.gather(*(node.aclose() for node in redis._nodes.values()))
 
     async def run(
         self,
         operation: str,
-        command: Callable[[RedisCluster], Awaitable[T]],
+        key: str,
+        command: Callable[[Node], Awaitable[T]],
         *,
         seconds: float = _CALL_SECONDS,
     ) -> T:
-        """Runs one command, or a few; `operation` names it in the metrics.
+        """Runs one command, or a few, at the primary that has `key`; all keys must be in its slot.
+
+        `operation` names it in the metrics.
 
         Raises:
             StoreUnavailable: no answer within `seconds`, or the node or the cluster is down.
         """
-        return await self._run(operation, self._cluster, command, seconds)
 
-    async def _run(
-        self,
-        operation: str,
-        client: RedisCluster,
-        command: Callable[[RedisCluster], Awaitable[T]],
-        seconds: float,
-    ) -> T:
-        began = time.perf_counter()
-        try:
-            async with asyncio.timeout(seconds):
-                return await command(client)
-        except _AWAY as error:
-            STORE_ERRORS.labels("redis", type(error).__name__).inc()
-            raise StoreUnavailable(f"Redis: {type(error).__name__}") from error
-        finally:
-            STORE_SECONDS.labels("redis", operation).observe(time.perf_counter() - began)
+        async def at_primary() -> T:
+            return await self._at((await self._shard(key)).primary, command)
+
+        return await self._measured(operation, at_primary, seconds)
 
     async def get_stale(self, key: str, *, seconds: float = _CALL_SECONDS) -> bytes | None:
         """Reads from a replica: right up to the replication lag, also while the primary is gone.
@@ -92,23 +98,99 @@ class Redis:
         Raises:
             StoreUnavailable: no replica answered within `seconds` either.
         """
-        value = await self._run("get_stale", self._replicas, lambda r: r.get(key), seconds)
-        return value.encode() if isinstance(value, str) else value
+
+        async def read(node: Node) -> Any:
+            async with node.pipeline(transaction=False) as pipeline:
+                pipeline.readonly()
+                pipeline.get(key)
+                return (await pipeline.execute())[1]
+
+        async def at_some_replica() -> bytes | None:
+            replicas = [r for r in (await self._shard(key)).replicas if r not in self._silent]
+            if not replicas:
+                raise StoreUnavailable("Redis: no replica answers")
+            value = await self._at(random.choice(replicas), read)  # noqa: S311 - no secret
+            return value if isinstance(value, bytes) else None
+
+        return await self._measured("get_stale", at_some_replica, seconds)
+
+    async def keep_looking(self) -> None:
+        """Keeps the map of the cluster current; until cancelled."""
+        while True:
+            await self._look()
+            closely = not self._map.primaries or self._silent & self._map.primaries
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_CLOSELY_SECONDS if closely else _LOOK_SECONDS):
+                    await self._look_now.wait()
+            self._look_now.clear()
+
+    async def _look(self) -> None:
+        asked = sorted({*self._seeds, *self._map.nodes})
+        answers = await asyncio.gather(*(self._ask(address) for address in asked))
+        heard = {a: answer for a, answer in zip(asked, answers, strict=True) if answer}
+        if heard:
+            self._map = SlotMap(heard)
+        self._silent = set(asked) - set(heard)
+        self._looked.set()
+
+    async def _ask(self, address: str) -> str | None:
+        try:
+            answer: bytes = await self._node(address).cluster("NODES")
+        except (RedisError, *_SILENT):
+            return None
+        return answer.decode()
+
+    async def _shard(self, key: str) -> Shard:
+        if not self._looked.is_set():
+            await self._looked.wait()
+        shard = self._map.shard(key)
+        if shard is None:
+            raise StoreUnavailable("Redis: no node is known to have this key")
+        return shard
+
+    async def _at(self, address: str, command: Callable[[Node], Awaitable[T]]) -> T:
+        if address in self._silent:  # looked after meanwhile; nobody need wait for it
+            raise StoreUnavailable(f"Redis: {address} does not answer")
+        try:
+            return await command(self._node(address))
+        except MovedError as moved:
+            self._look_now.set()
+            return await command(self._node(f"{moved.host}:{moved.port}"))
+        except _SILENT:
+            self._silent.add(address)
+            self._look_now.set()
+            raise
+
+    def _node(self, address: str) -> Node:
+        node = self._nodes.get(address)
+        if node is None:
+            node = self._nodes[address] = self._connect(address)
+        return node
+
+    async def _measured(self, operation: str, call: Callable[[], Awaitable[T]], limit: float) -> T:
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(limit):
+                return await call()
+        except (RedisError, *_SILENT) as error:
+            STORE_ERRORS.labels("redis", type(error).__name__).inc()
+            raise StoreUnavailable(f"Redis: {type(error).__name__}") from error
+        finally:
+            STORE_SECONDS.labels("redis", operation).observe(time.perf_counter() - began)
 
 
-def _client(nodes: str, password: SecretStr, **options: Any) -> RedisCluster:
-    return RedisCluster(
-        startup_nodes=[_node(n) for n in nodes.split(",")],
+def _node(address: str, password: SecretStr) -> Node:
+    host, _, port = address.partition(":")
+    node = Node(
+        host=host,
+        port=int(port or 6379),
         password=password.get_secret_value(),
-        require_full_coverage=False,
+        protocol=2,
         socket_timeout=_SOCKET_SECONDS,
         socket_connect_timeout=_SOCKET_SECONDS,
-        retry=Retry(NoBackoff(), 1),  # one more: the first may only have found a slot moved
-        max_connections=64,
-        **options,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=_CONNECTIONS,
+        driver_info=None,
     )
-
-
-def _node(address: str) -> ClusterNode:
-    host, _, port = address.strip().partition(":")
-    return ClusterNode(host, int(port or 6379))
+    node.response_callbacks.pop("CLUSTER NODES")  # the map is read from the answer as it is
+    return node

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from redis.asyncio.cluster import RedisCluster
+from redis.asyncio import Redis as Node
 
 from chassis.metrics import observe
 from chassis.problems import Unavailable
@@ -48,12 +48,12 @@ class SharedCopies:
     async def get(self, key: str) -> Copy | None:
         """The copy, fresh or not; None if there is none or Redis is away."""
 
-        async def command(cluster: RedisCluster) -> bytes | None:
-            value = await cluster.get(_PREFIX + key)
+        async def command(node: Node) -> bytes | None:
+            value = await node.get(_PREFIX + key)
             return value.encode() if isinstance(value, str) else value
 
         try:
-            value = await self._breaker.run(self._redis.run, "cache_get", command)
+            value = await self._breaker.run(self._redis.run, "cache_get", _PREFIX + key, command)
         except (Unavailable, BreakerOpen):
             return None
         return Copy.decode(value) if value else None
@@ -62,11 +62,11 @@ class SharedCopies:
         """Keeps the copy, if Redis is there."""
         seconds = self._keep if copy.body else _MISSING_SECONDS
 
-        async def command(cluster: RedisCluster) -> None:
-            await cluster.set(_PREFIX + key, copy.encode(), ex=seconds)
+        async def command(node: Node) -> None:
+            await node.set(_PREFIX + key, copy.encode(), ex=seconds)
 
         try:
-            await self._breaker.run(self._redis.run, "cache_put", command)
+            await self._breaker.run(self._redis.run, "cache_put", _PREFIX + key, command)
         except (Unavailable, BreakerOpen):
             log.debug("not cached", extra={"key": key})
 

@@ -25,7 +25,7 @@ def account() -> str:
 
 
 async def seconds_left(store: Redis, key: str) -> int:
-    left: int = await store.run("ttl", lambda r: r.ttl(key))
+    left: int = await store.run("ttl", key, lambda r: r.ttl(key))
     return left
 
 
@@ -71,7 +71,7 @@ async def test_one_too_many_signs_the_oldest_out(store: Redis, account: str) -> 
 async def test_a_lapsed_one_makes_room(store: Redis, account: str) -> None:
     sessions = Sessions(store, SessionSettings(sessions_per_account=2))
     first, second = [(await sessions.open(account))[0] for _ in range(2)]
-    await store.run("lapse", lambda r: r.delete(parse(second).key))
+    await store.run("lapse", parse(second).key, lambda r: r.delete(parse(second).key))
     third, _ = await sessions.open(account)
     assert [await sessions.check(t) for t in (first, third)] == [account, account]
 

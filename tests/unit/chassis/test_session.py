@@ -22,7 +22,9 @@ class FakeRedis:
         self.primary, self.replica = primary, replica
         self.asked: list[str] = []
 
-    async def run(self, operation: str, _command: Any, *, seconds: float) -> bytes | None:
+    async def run(
+        self, operation: str, _key: str, _command: Any, *, seconds: float
+    ) -> bytes | None:
         assert seconds < 0.5
         self.asked.append(operation)
         if not self.primary:

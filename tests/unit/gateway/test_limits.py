@@ -30,7 +30,7 @@ class FakeRedis:
         self.asked = 0
         self.away = False
 
-    async def run(self, _operation: str, command: Any, *, seconds: float) -> Any:
+    async def run(self, _operation: str, _key: str, command: Any, *, seconds: float) -> Any:
         assert seconds < 1
         self.asked += 1
         await asyncio.sleep(0)
