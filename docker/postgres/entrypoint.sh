@@ -22,7 +22,8 @@ wanted=$(cat "$provision" <(env | grep '_PASSWORD=' | sort) | sha256sum)
 if [ "$wanted" != "$(cat "$PGDATA/provisioned" 2>/dev/null)" ]; then
   "${server[@]}" -c listen_addresses= &
   until pg_isready --quiet; do
-    kill -0 $! && sleep 0.1
+    kill -0 $! || exit 1
+    sleep 0.1
   done
   bash "$provision"
   (umask 077 && echo "$wanted" >"$PGDATA/provisioned")

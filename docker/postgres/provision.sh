@@ -6,16 +6,16 @@
 set -euo pipefail
 
 readonly services=${*:-catalog sessions orders tickets notifications acquirer}
-psql() { command psql -XqAt --set ON_ERROR_STOP=1 --dbname postgres "$@"; }
+as_superuser() { psql -XqAt --set ON_ERROR_STOP=1 --dbname postgres; }
 
-psql <<'SQL'
+as_superuser <<'SQL'
 \getenv password POSTGRES_PASSWORD
 ALTER ROLE postgres PASSWORD :'password';
 SQL
 
 for service in $services; do
   PASSWORD_OF=${service^^}_DB_PASSWORD
-  PASSWORD=${!PASSWORD_OF:?} SERVICE=$service psql <<'SQL'
+  PASSWORD=${!PASSWORD_OF:?} SERVICE=$service as_superuser <<'SQL'
 \getenv service SERVICE
 \getenv password PASSWORD
 SELECT format('CREATE ROLE %I LOGIN', :'service')

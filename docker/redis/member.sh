@@ -14,7 +14,9 @@
 #   2. forget a member whose name came back with another identity (its disk was lost);
 #   3. without slots: follow the owner of its shard; where nobody owns it, six are there and this is
 #      the shard's first member: take it (happens once in the life of a cluster);
-#   4. the shard's first member, in sync behind another primary for ten seconds: take the shard back.
+#   4. a replica that still dials an address which its primary had before: follow the primary anew
+#      (the server itself does so only when it learns of the new address in one of two ways);
+#   5. the shard's first member, in sync behind another primary for ten seconds: take the shard back.
 # Told to stop, a primary first hands its shard to its replica.
 #
 # Environment: REDIS_PASSWORD. Its own name comes from the network: <project>-redis-a-1.
@@ -37,28 +39,28 @@ esac
 say() { printf '%s %s\n' "$instance" "$*"; }
 cli() { timeout 2 redis-cli "$@" 2>/dev/null; }
 
-# Reads CLUSTER NODES into: role, slots (of this member), owner (of its shard), and by member its
-# address, host and whether it is well.
+# Reads CLUSTER NODES into: role, primary and slots of this member, owner of its shard, how many members
+# are well; addresses by identity, addresses in use, hosts that are well, and identities that are not.
 look() {
-  local nodes id where flags link its_slots range host
-  role='' slots='' owner='' well=0
-  address_known=(["$address"]=1) host_well=() strangers=()
+  local nodes id ip where flags its_primary link its_slots range host
+  role='' primary='' slots='' owner='' well=0
+  address_of=() address_known=(["$address"]=1) host_well=() strangers=()
   nodes=$(cli CLUSTER NODES) && [ -n "$nodes" ] || return 1
-  while read -r id where flags _ _ _ _ link its_slots; do
-    host=${where#*,} host=${host%%,*}
+  while read -r id where flags its_primary _ _ _ link its_slots; do
+    ip=${where%%:*} host=${where#*,} host=${host%%,*}
     case $flags in
       *handshake*) continue ;;
       *noaddr*) strangers+=("$id $host") && continue ;;
     esac
     # (A member that met nobody yet does not know its own address.)
-    if [[ $where != :* ]]; then address_known[${where%%:*}]=1; fi
+    if [ -n "$ip" ]; then address_known[$ip]=1 address_of[$id]=$ip; fi
     if [[ $flags == *fail || $flags == *fail,* ]]; then
       strangers+=("$id $host")
     elif [[ $link == connected ]]; then
       well=$((well + 1)) host_well[$host]=1
     fi
     if [[ $flags == *myself* ]]; then
-      slots=$its_slots
+      slots=$its_slots primary=$its_primary
       if [[ $flags == *master* ]]; then role=primary; else role=replica; fi
     fi
     for range in $its_slots; do
@@ -78,7 +80,7 @@ meet_newcomers() {
 }
 
 forget_lost_identities() {
-  local id host
+  local stranger id host
   for stranger in "${strangers[@]}"; do
     read -r id host <<<"$stranger"
     if [ -n "$host" ] && [ -n "${host_well[$host]:-}" ]; then
@@ -98,13 +100,16 @@ find_place() {
   fi
 }
 
-take_back() {
-  if [[ $(cli INFO replication) == *master_link_status:up* ]]; then
-    in_sync=$((in_sync + 1))
-  else
-    in_sync=0
+keep_up() {
+  local facts dialled
+  facts=$(cli INFO replication) || return
+  dialled=$(sed -n 's/^master_host:\([^\r]*\).*/\1/p' <<<"$facts")
+  if [ -n "$dialled" ] && [ "$dialled" != "${address_of[$primary]:-$dialled}" ]; then
+    say "follows its primary from $dialled to ${address_of[$primary]}"
+    cli CLUSTER REPLICATE "$primary" >/dev/null
   fi
-  if [ "$in_sync" -ge "$TAKE_BACK_AFTER" ]; then
+  if [[ $facts == *master_link_status:up* ]]; then in_sync=$((in_sync + 1)); else in_sync=0; fi
+  if [[ $instance == *-1 && $in_sync -ge $TAKE_BACK_AFTER ]]; then
     say "takes its shard back"
     cli CLUSTER FAILOVER >/dev/null
     in_sync=0
@@ -115,8 +120,12 @@ step() {
   look || return 0
   if [ "$well" -lt "$MEMBERS" ]; then meet_newcomers; fi
   if [ "${#strangers[@]}" -gt 0 ]; then forget_lost_identities; fi
-  if [[ $role == primary && -z $slots ]]; then find_place; fi
-  if [[ $role == replica && $instance == *-1 ]]; then take_back; fi
+  if [ "$role" = replica ]; then
+    keep_up
+  else
+    in_sync=0
+    if [ -z "$slots" ]; then find_place; fi
+  fi
 }
 
 # The replica takes over while this member still lives: clients see a moved shard, not a missing one.
@@ -139,7 +148,7 @@ stop() {
   exit
 }
 
-declare -A address_known host_well
+declare -A address_of address_known host_well
 strangers=() in_sync=0
 mkdir -p "/data/$instance"
 (

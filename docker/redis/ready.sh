@@ -1,6 +1,9 @@
 #!/bin/bash
-# Ready: the whole cluster answers for all of its slots, and a replica is in sync with its primary.
+# Ready: all slots are covered, every primary is reached from here, and a replica is in sync with its own.
+# (A member that has just started believes for two seconds that all is as it was: hence the links.)
 set -uo pipefail
-facts=$(printf 'CLUSTER INFO\nINFO replication\n' | REDISCLI_AUTH=$REDIS_PASSWORD timeout 2 redis-cli 2>/dev/null)
+facts=$(printf 'CLUSTER INFO\nINFO replication\nCLUSTER NODES\n' |
+  REDISCLI_AUTH=$REDIS_PASSWORD timeout 2 redis-cli 2>/dev/null)
 [[ $facts == *cluster_state:ok* && $facts == *cluster_slots_ok:16384* ]] &&
-  [[ $facts == *role:master* || $facts == *master_link_status:up* ]]
+  [[ $facts == *role:master* || $facts == *master_link_status:up* ]] &&
+  ! grep -q 'master .* disconnected [0-9]' <<<"$facts"
