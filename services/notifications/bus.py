@@ -1,0 +1,52 @@
+"""Fan-out: one topic, several subscribers, each a consumer group with connections of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chassis.bus import topics
+from chassis.bus.consumer import Consumer
+from chassis.bus.dead_letters import TOPIC as DEAD_LETTERS
+from chassis.store.postgres import Database
+
+if TYPE_CHECKING:
+    from chassis.bus.producer import Producer
+    from services.notifications.config import NotificationsSettings
+    from services.notifications.subscribers.subscriber import Subscriber
+
+ORDERS = "orders"
+
+
+async def fan_out(
+    settings: NotificationsSettings, subscribers: Iterable[Subscriber], producer: Producer
+) -> None:
+    """Hands orders' events to every subscriber, until cancelled.
+
+    They share nothing but the process and the dead letters: one that waits or fails holds up
+    neither the thread, nor the offset, nor the connections of another.
+    """
+    await topics.ensure(settings.kafka_brokers, [ORDERS, DEAD_LETTERS])
+    async with asyncio.TaskGroup() as group:
+        for subscriber in subscribers:
+            group.create_task(_subscribe(settings, subscriber, producer), name=subscriber.name)
+
+
+async def _subscribe(
+    settings: NotificationsSettings, subscriber: Subscriber, producer: Producer
+) -> None:
+    dsn = settings.postgres_dsn.get_secret_value()
+    async with Database.open(dsn, size=settings.subscriber_pool) as database:
+        consumer = Consumer(
+            brokers=settings.kafka_brokers,
+            group=subscriber.name,
+            topics=[ORDERS],
+            handle=partial(subscriber.receive, database),
+            producer=producer,
+            client_id=f"{settings.instance}-{subscriber.name}",
+            zone=settings.zone,
+        )
+        async with consumer.running():
+            await asyncio.Event().wait()
