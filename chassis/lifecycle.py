@@ -13,7 +13,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import uvicorn
 import uvloop
@@ -34,20 +34,42 @@ _KEEP_ALIVE_SECONDS = 75
 _RESTART_BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+S = TypeVar("S", bound="Settings")
+
+
 class Lifecycle:
     """Whether this process is ready, and if not, why."""
 
     def __init__(self) -> None:
-        self._waiting: set[str] = set()
+        self._steps: dict[str, asyncio.Event] = {}
         self.draining = False
 
     def wait_for(self, step: str) -> None:
         """The process is not ready until `step` is done."""
-        self._waiting.add(step)
+        self._steps[step] = asyncio.Event()
 
     def done(self, step: str) -> None:
         """`step` of the start is done."""
-        self._waiting.discard(step)
+        self._steps.setdefault(step, asyncio.Event()).set()
+
+    def after(self, step: str, work: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        """`work`, which begins only once `step` of the start is done, however early it is called.
+
+        For what runs beside the start: a consumer whose tables are still being made would take
+        its first events for poison.
+        """
+
+        async def when_done(*args: P.args, **kwargs: P.kwargs) -> T:
+            await self._steps[step].wait()
+            return await work(*args, **kwargs)
+
+        return when_done
+
+    @property
+    def _waiting(self) -> list[str]:
+        return sorted(step for step, done in self._steps.items() if not done.is_set())
 
     @property
     def ready(self) -> bool:
@@ -60,7 +82,7 @@ class Lifecycle:
         if self.draining:
             return "draining"
         if self._waiting:
-            return "starting: " + ", ".join(sorted(self._waiting))
+            return "starting: " + ", ".join(self._waiting)
         return "ready"
 
 
@@ -117,7 +139,6 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
-S = TypeVar("S", bound="Settings")
 Build = Callable[[S, Lifecycle], AbstractAsyncContextManager["FastAPI"]]
 
 

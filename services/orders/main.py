@@ -24,6 +24,7 @@ from services.programme import programme
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 PAYMENTS = "payments"
+MIGRATE = "migrate"
 _HOUSEKEEPING_SECONDS = 600
 
 
@@ -39,12 +40,12 @@ async def build(settings: OrdersSettings, life: Lifecycle) -> AsyncIterator[Fast
         ) as database,
         Producer.open(settings.kafka_brokers, settings.instance) as producer,
     ):
-        store = Store(database)
+        store, relay = Store(database), Relay(database, producer, settings.instance)
         consumer = Consumer(
             brokers=settings.kafka_brokers,
             group=CONSUMER,
             topics=[PAYMENTS],
-            handle=store.apply_payments,
+            handle=life.after(MIGRATE, store.apply_payments),
             producer=producer,
             client_id=settings.instance,
             zone=settings.zone,
@@ -56,9 +57,9 @@ async def build(settings: OrdersSettings, life: Lifecycle) -> AsyncIterator[Fast
             topics.ensure, settings.kafka_brokers, [TOPIC, PAYMENTS, DEAD_LETTERS]
         )
         async with (
-            startup(life, "migrate", migrate),
+            startup(life, MIGRATE, migrate),
             background("topics", ensure_topics),
-            background("relay", Relay(database, producer, settings.instance).run),
+            background("relay", life.after(MIGRATE, relay.run)),
             background("housekeeping", partial(_housekeeping, store, settings.keys_kept_hours)),
             consumer.running(),
         ):

@@ -19,8 +19,9 @@ CREATE TABLE orders (
 CREATE INDEX orders_by_account ON orders (account_id, created_at DESC, id DESC);
 CREATE INDEX orders_pending ON orders (created_at) WHERE status = 'pending';
 
+-- (No foreign key to shows: checking it 620,000 times is half of the first start.)
 CREATE TABLE seats (
-    show_id integer NOT NULL REFERENCES shows,
+    show_id integer NOT NULL,
     number integer NOT NULL CHECK (number > 0),
     order_id uuid REFERENCES orders DEFERRABLE INITIALLY DEFERRED,
     PRIMARY KEY (show_id, number)

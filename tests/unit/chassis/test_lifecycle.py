@@ -58,3 +58,20 @@ async def test_background_work_ends_with_its_block() -> None:
     async with background("forever", forever):
         await begun.wait()
     assert ended.is_set()
+
+
+async def test_what_comes_after_a_step_waits_for_it() -> None:
+    life = Lifecycle()
+    life.wait_for("migrate")
+    taken: list[int] = []
+
+    async def take(n: int) -> int:
+        taken.append(n)
+        return n
+
+    early = asyncio.create_task(life.after("migrate", take)(7))
+    await asyncio.sleep(0)
+    assert taken == []
+    life.done("migrate")
+    assert await early == 7
+    assert await life.after("migrate", take)(8) == 8
