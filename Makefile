@@ -4,11 +4,11 @@ SHELL := bash
 VENV := .venv/bin
 
 ##@ The cluster
-up: ## start everything: an engine if there is none, passwords, images, containers, until all is healthy
+up: ## start everything, until all is healthy; brings a Docker engine if there is none
 	@scripts/up.sh
 down: ## stop everything, keep the data
 	@scripts/down.sh
-clean: ## remove everything that was made: containers, networks, data, passwords, images
+clean: ## remove everything that was made, data and passwords too
 	@scripts/down.sh --clean
 images: ## build the images (seconds when nothing changed)
 	@scripts/engine.sh && scripts/secrets.sh && scripts/images.sh
@@ -32,11 +32,11 @@ heal: ## undo every fault
 	@scripts/fault.sh heal $(I) $(ZONE)
 
 ##@ Use it
-load: ## people who browse and buy: make load USERS=50 TIME=60s
+load: ## people who browse and buy: make load RATE=100 ORDERS=10 TIME=60s SHAPE=spike
 	@scripts/load.sh
-load-ui: ## the same from Locust's page, on http://127.0.0.1:8089
+load-ui: ## the same from Locust's own page
 	@scripts/load.sh ui
-demo: ## two minutes by itself: load, a dead instance, a dead zone, and the count of what was lost
+demo: ## two minutes: load, a dead instance, a dead zone, and what was lost
 	@scripts/demo.sh
 dlq: ## list the dead letters; again to where they came from: make dlq REPLAY=all
 	@scripts/dlq.sh
@@ -58,7 +58,7 @@ test-cluster: venv up ## real containers, really killed
 	@$(VENV)/python -m pytest tests/cluster -q
 
 help:
-	@awk -F':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-16s  %s\n", $$1, $$2 }' Makefile
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
 .NOTPARALLEL:

@@ -29,7 +29,8 @@ await_all() {
   while waiting=$(unready) && [ -n "$waiting" ]; do
     if (($(elapsed) >= deadline)); then
       show_why "$waiting" >&2
-      fail "not healthy within $LIMIT_SECONDS s: $(names "$waiting")"
+      fail "Not healthy within $LIMIT_SECONDS s: $(names "$waiting")
+Is a fault still on? make heal. What they say: make logs S=SERVICE. Again from what is there: make up."
     fi
     if (($(elapsed) >= next)); then
       step "healthy: $((all - $(wc -l <<<"$waiting"))) of $all; waiting for $(services "$waiting")"
