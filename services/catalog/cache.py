@@ -26,9 +26,8 @@ log = logging.getLogger(__name__)
 Load = Callable[[], Awaitable[bytes]]
 
 _PREFIX = "catalog:"
-_MISSING_SECONDS = 10  # how long Redis remembers what is not there: callers may ask for anything
 _RECHECK_SECONDS = 1.0  # how long an old copy is given out before the source is asked again
-_NEAR_ENTRIES = 1_000  # of some 300 bytes each
+_NEAR_ENTRIES = 100
 # A cache is worth asking only while it is quick, and without the source there are old answers: so
 # open soon, and try again soon.
 _POLICY = BreakerPolicy(min_calls=5, slow_call_seconds=0.5, open_seconds=1.0, open_max_seconds=5.0)
@@ -60,10 +59,9 @@ class SharedCopies:
 
     async def put(self, key: str, copy: Copy) -> None:
         """Keeps the copy, if Redis is there."""
-        seconds = self._keep if copy.body else _MISSING_SECONDS
 
         async def command(node: Node) -> None:
-            await node.set(_PREFIX + key, copy.encode(), ex=seconds)
+            await node.set(_PREFIX + key, copy.encode(), ex=self._keep)
 
         try:
             await self._breaker.run(self._redis.run, "cache_put", _PREFIX + key, command)
@@ -94,7 +92,7 @@ class Cache:
         self._breaker = CircuitBreaker("postgres", _POLICY, on_event=observe)
 
     async def get(self, key: str, load: Load) -> Copy:
-        """The copy for `key`; `load` reads it from the source, and gives b"" if it is not there.
+        """The copy for `key`; `load` reads it from the source.
 
         Raises:
             Unavailable, BreakerOpen: the source is away and there is no copy anywhere.

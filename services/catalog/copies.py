@@ -11,24 +11,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.catalog.decisions import etag_of, jittered
+from services.catalog.decisions import jittered
 
 _FORMAT = b"1"  # the first word of an encoded copy; another one is another format
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What was known at one moment. An empty `body` says: there is no such thing."""
+    """What was known at one moment."""
 
     body: bytes
-    etag: str
     loaded_at: float
     fresh_until: float
 
     @classmethod
     def make(cls, body: bytes, now: float, seconds: float, chance: float) -> Copy:
         """A copy just read; fresh for about `seconds`, by a `chance` in [0, 1)."""
-        return cls(body, etag_of(body), now, now + jittered(seconds, chance))
+        return cls(body, now, now + jittered(seconds, chance))
 
     def age(self, now: float) -> int:
         """Whole seconds since it was read; never below 0, for clocks differ a little."""
@@ -36,7 +35,7 @@ class Copy:
 
     def encode(self) -> bytes:
         """As Redis keeps it: a line about it, then the body."""
-        about = f"{self.etag} {self.loaded_at:.3f} {self.fresh_until:.3f}".encode()
+        about = f"{self.loaded_at:.3f} {self.fresh_until:.3f}".encode()
         return b"%s %s\n%s" % (_FORMAT, about, self.body)
 
     @classmethod
@@ -44,8 +43,8 @@ class Copy:
         """Reads what `encode` made; None if it is something else."""
         about, _, body = value.partition(b"\n")
         try:
-            version, etag, loaded_at, fresh_until = about.split(b" ")
-            copy = cls(body, etag.decode(), float(loaded_at), float(fresh_until))
+            version, loaded_at, fresh_until = about.split(b" ")
+            copy = cls(body, float(loaded_at), float(fresh_until))
         except ValueError:
             return None
         return copy if version == _FORMAT else None

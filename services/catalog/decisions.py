@@ -58,30 +58,42 @@ def seats_moved(events: Iterable[Event]) -> dict[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """All shows in the order of their ids, each already the bytes that the API gives."""
+class Answer:
+    """A body as the API gives it, and its validator."""
 
-    ids: list[int]
-    items: list[bytes]
+    body: bytes
+    etag: str
 
-    @classmethod
-    def parse(cls, lines: bytes) -> Listing:
+
+class Season:
+    """All shows, in the order of their ids, each already the bytes that the API gives."""
+
+    def __init__(self, lines: bytes) -> None:
         """Reads what `join` made."""
-        items = lines.split(b"\n") if lines else []
-        return cls([orjson.loads(item)["id"] for item in items], items)
+        self._items = lines.split(b"\n") if lines else []
+        self._ids: list[int] = [orjson.loads(item)["id"] for item in self._items]
+        self._by_id = {
+            show_id: Answer(item, etag_of(item))
+            for show_id, item in zip(self._ids, self._items, strict=True)
+        }
 
     @staticmethod
     def join(items: Iterable[bytes]) -> bytes:
         """One show a line: JSON as orjson writes it has no line breaks of its own."""
         return b"\n".join(items)
 
-    def page(self, limit: int, after: int) -> bytes:
+    def show(self, show_id: int) -> Answer | None:
+        """The answer to GET /shows/{id}; None if there is no such show."""
+        return self._by_id.get(show_id)
+
+    def page(self, limit: int, after: int) -> Answer:
         """The answer to GET /shows: up to `limit` shows with ids above `after`."""
-        begin = bisect_right(self.ids, after)
-        end = min(begin + limit, len(self.ids))
-        more = end < len(self.ids)
-        cursor = b'"%s"' % encode_cursor(self.ids[end - 1]).encode() if more else b"null"
-        return b'{"items":[%s],"next_cursor":%s}' % (b",".join(self.items[begin:end]), cursor)
+        begin = bisect_right(self._ids, after)
+        end = min(begin + limit, len(self._ids))
+        more = end < len(self._ids)
+        cursor = b'"%s"' % encode_cursor(self._ids[end - 1]).encode() if more else b"null"
+        body = b'{"items":[%s],"next_cursor":%s}' % (b",".join(self._items[begin:end]), cursor)
+        return Answer(body, etag_of(body))
 
 
 def encode_cursor(after: int) -> str:
@@ -122,11 +134,10 @@ def parse_limit(limit: str | None) -> int:
     raise InvalidRequest(errors=(FieldError("limit", f"a number from 1 to {MOST_ITEMS}"),))
 
 
-def parse_show_id(text: str) -> int | None:
-    """The id in a path; None if no show can have it."""
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_ID))):
-        return None
-    return int(text) if 0 < int(text) <= LARGEST_ID else None
+def parse_show_id(text: str) -> int:
+    """The id in a path; 0, which no show has, if it is no number."""
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_ID))
+    return int(text) if digits else 0
 
 
 def etag_of(body: bytes) -> str:

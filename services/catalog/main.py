@@ -15,7 +15,7 @@ from chassis.bus.producer import Producer
 from chassis.lifecycle import Lifecycle, background, run, startup
 from chassis.store.postgres import Database
 from chassis.store.redis import Redis
-from services.catalog.app import LISTING, create_app
+from services.catalog.app import SEASON, create_app
 from services.catalog.bus import follow_orders
 from services.catalog.cache import Cache, SharedCopies
 from services.catalog.config import CatalogSettings
@@ -48,7 +48,7 @@ async def build(settings: CatalogSettings, life: Lifecycle) -> AsyncIterator[Fas
                 shows = programme(settings.programme_seed)
                 await database.migrate(SCHEMA, MIGRATIONS, fill=partial(put_on_show, shows=shows))
             except Exception:
-                if await shared.get(LISTING):
+                if await shared.get(SEASON):
                     life.done(_TABLES)
                 raise
             tables_are_there.set()

@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from chassis.bus import inbox
 from chassis.bus.event import Event
 from chassis.store.postgres import Connection, Database
-from services.catalog.decisions import Listing, seats_moved, show_answer
+from services.catalog.decisions import Season, seats_moved, show_answer
 from services.programme import Show
 
 CONSUMER = "catalog"
 
-# This constant is all that is ever put into a query.
 _SHOWS = (
     "SELECT s.id, s.title, s.starts_at, s.price_amount, s.price_currency, s.seats_total,"
     " a.seats_left, v.id AS venue_id, v.name AS venue_name, v.city"
     " FROM shows s JOIN venues v ON v.id = s.venue_id JOIN availability a ON a.show_id = s.id"
+    " ORDER BY s.id"
 )
 
 
@@ -30,23 +30,14 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def show(self, show_id: int) -> bytes:
-        """The show as the API gives it, or b"" if there is none.
+    async def season(self) -> bytes:
+        """All shows with their free seats, in the form that `Season` reads.
 
         Raises:
             StoreUnavailable: Postgres is away.
         """
-        row = await self._database.fetchrow(f"{_SHOWS} WHERE s.id = $1", show_id)
-        return show_answer(dict(row)) if row else b""
-
-    async def listing(self) -> bytes:
-        """All shows, in the form that `Listing` reads.
-
-        Raises:
-            StoreUnavailable: Postgres is away.
-        """
-        rows = await self._database.fetch(f"{_SHOWS} ORDER BY s.id")
-        return Listing.join(show_answer(dict(row)) for row in rows)
+        rows = await self._database.fetch(_SHOWS)
+        return Season.join(show_answer(dict(row)) for row in rows)
 
     async def apply_orders(self, events: list[Event]) -> None:
         """Moves the numbers of free seats by what orders told, each event once."""
