@@ -6,6 +6,7 @@ source an old copy is given out, and only without both and without a copy there 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import time
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 Load = Callable[[], Awaitable[bytes]]
 
 _PREFIX = "catalog:"
+_PATIENCE_SECONDS = 1.5  # less than the grace: when the source hangs, callers do not wait with it
 _RECHECK_SECONDS = 1.0  # how long an old copy is given out before the source is asked again
 _NEAR_ENTRIES = 100
 # A cache is worth asking only while it is quick, and without the source there are old answers: so
@@ -78,13 +80,18 @@ class Cache:
         *,
         seconds: float,
         grace: float,
+        patience: float = _PATIENCE_SECONDS,
         now: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """A copy is fresh for about `seconds`, and is given out while renewed for `grace` more."""
+        """A copy is fresh for about `seconds`, and is given out while renewed for `grace` more.
+
+        A source that hangs is waited for `patience` seconds, if there is an old copy.
+        """
         self._shared = shared
         self._seconds = seconds
         self._grace = grace
+        self._patience = patience
         self._now = now
         self._chance = chance
         self._near: dict[str, tuple[Copy, float]] = {}  # and until when not to ask again
@@ -125,10 +132,11 @@ class Cache:
         if shared is not None and self._now() < shared.fresh_until:
             _SHARED.inc()
             return self._keep(key, shared, shared.fresh_until)
+        old = self._newest(key, shared)
         try:
-            body = await self._breaker.run(load)
+            async with asyncio.timeout(self._patience if old else None):
+                body = await self._breaker.run(load)
         except Exception as error:
-            old = self._newest(key, shared)
             if old is None:
                 raise
             log.warning("an old copy instead", extra={"key": key, "kind": type(error).__name__})

@@ -35,12 +35,20 @@ class World:
         self.shared = shared or Shared()
         self.source_away = False
         self.loads = 0
+        self.source_hangs = False
         self.cache = Cache(
-            self.shared, seconds=FRESH, grace=GRACE, now=lambda: self.now, chance=lambda: 0.5
+            self.shared,
+            seconds=FRESH,
+            grace=GRACE,
+            patience=0.01,
+            now=lambda: self.now,
+            chance=lambda: 0.5,
         )
 
     async def load(self) -> bytes:
         await asyncio.sleep(0)
+        if self.source_hangs:
+            await asyncio.Event().wait()
         if self.source_away:
             raise StoreUnavailable("Postgres: away")
         self.loads += 1
@@ -129,6 +137,15 @@ async def test_without_the_source_an_old_copy_is_given_out_and_says_so() -> None
     assert old.body == b"load 1"
     assert world.cache.stale(old)
     assert world.cache.age(old) == 600
+
+
+async def test_a_source_that_hangs_is_given_up_for_an_old_copy() -> None:
+    world = World()
+    await world.get()
+    world.source_hangs = True
+    world.now += 600
+
+    assert await world.get() == b"load 1"
 
 
 async def test_an_instance_that_just_started_has_old_copies_from_redis() -> None:
