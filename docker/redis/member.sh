@@ -9,7 +9,8 @@
 #   b       5461-10922     redis-b-1   redis-c-2
 #   c       10923-16383    redis-c-1   redis-a-2
 #
-# No member leads. Each looks at the cluster every two seconds and does what is its own to do:
+# No member leads. Each looks at the cluster every five seconds, every two while something is amiss, and
+# does what is its own to do:
 #   1. meet whoever has an address that it does not know (first start, or containers made anew);
 #   2. forget a member whose name came back with another identity (its disk was lost);
 #   3. without slots: follow the owner of its shard; where nobody owns it, six are there and this is
@@ -22,7 +23,7 @@
 # Environment: REDIS_PASSWORD. Its own name comes from the network: <project>-redis-a-1.
 set -uo pipefail
 
-readonly PERIOD=2 TAKE_BACK_AFTER=5 MEMBERS=6 HAND_OVER_TRIES=20
+readonly CALM=5 AMISS=2 TAKE_BACK_AFTER=5 MEMBERS=6 HAND_OVER_TRIES=20
 export REDISCLI_AUTH=${REDIS_PASSWORD:?}
 
 address=$(hostname -i)
@@ -70,10 +71,12 @@ look() {
 }
 
 meet_newcomers() {
-  local zone number ip
+  local zone number host ip
   for zone in a b c; do
     for number in 1 2; do
-      read -r ip _ < <(getent -s dns ahostsv4 "${prefix}redis-$zone-$number") || continue
+      host=${prefix}redis-$zone-$number
+      if [ -n "${host_well[$host]:-}" ]; then continue; fi
+      read -r ip _ < <(getent -s dns ahostsv4 "$host") || continue
       if [ -z "${address_known[$ip]:-}" ]; then cli CLUSTER MEET "$ip" 6379 >/dev/null; fi
     done
   done
@@ -117,6 +120,7 @@ keep_up() {
 }
 
 step() {
+  period=$AMISS
   look || return 0
   if [ "$well" -lt "$MEMBERS" ]; then meet_newcomers; fi
   if [ "${#strangers[@]}" -gt 0 ]; then forget_lost_identities; fi
@@ -125,6 +129,10 @@ step() {
   else
     in_sync=0
     if [ -z "$slots" ]; then find_place; fi
+  fi
+  # At rest: all are well, and this one is a primary with slots, or the second member and in sync.
+  if [ "$well" -eq "$MEMBERS" ] && { [ -n "$slots" ] || [[ $instance == *-2 && $in_sync -gt 0 ]]; }; then
+    period=$CALM
   fi
 }
 
@@ -149,7 +157,7 @@ stop() {
 }
 
 declare -A address_of address_known host_well
-strangers=() in_sync=0
+strangers=() in_sync=0 period=$AMISS
 mkdir -p "/data/$instance"
 (
   umask 077
@@ -164,7 +172,7 @@ redis-server /tmp/redis.conf &
 server=$!
 trap stop TERM INT
 while kill -0 "$server" 2>/dev/null; do
-  sleep "$PERIOD" &
+  sleep "$period" &
   wait $!
   step
 done
