@@ -46,6 +46,7 @@ class Edges:
     async def send(self, method: str, path: str, **options: Any) -> httpx.Response:
         for turn in itertools.count():
             used = self.current
+            self.clients[used].cookies.clear()  # many accounts share a client: who asks, says so
             try:
                 return await self.clients[used].request(method, path, **options)
             except (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError):
