@@ -18,19 +18,23 @@ from loadtests.watch.collect import Addresses, Collector, host
 from loadtests.watch.model import changes
 from loadtests.watch.seen import BalancerSeen, Gone
 
-_EVERY_SECONDS = 0.1
+_EVERY_SECONDS = 1.0
 
 
 async def tell(url: str, since: float, until: float) -> None:
-    """Looks ten times a second; `since` and `until` are seconds since the epoch."""
+    """Looks once a second; `since` and `until` are seconds since the epoch.
+
+    The balancer says since when each state is so: a line's time is right though it comes later,
+    and what changed within that second is one line.
+    """
     where = replace(Addresses.from_env(os.environ), admins=(url,), brokers=(), redis=())
     before: BalancerSeen | Gone | None = None
     async with Collector(where) as collector:
         while time.time() < until:
             now = await collector.balancer(url)
-            for line in changes(before, now):
-                at = time.time() - since
-                print(f"  {clock(at)}.{int(at * 10) % 10}  {host(url)}: {line}", flush=True)  # noqa: T201
+            for change in changes(before, now):
+                at = max(0.0, time.time() - since - change.ago)
+                print(f"  {clock(at)}.{int(at * 10) % 10}  {host(url)}: {change.what}", flush=True)  # noqa: T201
             before = now
             await asyncio.sleep(_EVERY_SECONDS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadtests.watch.seen import BalancerSeen, Gone, InstanceSeen, KafkaSeen, RedisSeen, Seen
 
@@ -193,27 +193,40 @@ def _order(pool: str) -> tuple[bool, str]:
     return pool != "gateway", pool
 
 
-def changes(before: BalancerSeen | Gone | None, now: BalancerSeen | Gone) -> list[str]:
-    """What a balancer sees differently since its last word, one line for each new state."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that a balancer sees differently; the first of it began `ago` seconds ago."""
+
+    what: str
+    ago: float = 0.0
+
+
+def changes(before: BalancerSeen | Gone | None, now: BalancerSeen | Gone) -> list[Change]:
+    """What changed between two words of a balancer, instances of one fate together, in order."""
     if isinstance(now, Gone):
-        return [] if isinstance(before, Gone) else [f"does not answer: {now.reason}"]
-    lines = ["answers again"] if isinstance(before, Gone) else []
-    known = _states(before) if isinstance(before, BalancerSeen) else {}
-    found: dict[tuple[str, str], list[str]] = {}
-    for name, (state, reason) in _states(now).items():
-        if before is not None and known.get(name, ("new", ""))[0] != state:
-            found.setdefault((state, reason), []).append(name)
-    for name in known.keys() - _states(now).keys():
-        found.setdefault(("gone", "no longer found"), []).append(name)
-    return lines + [
-        f"{', '.join(sorted(names))} {state}" + (f" ({reason})" if reason else "")
-        for (state, reason), names in sorted(found.items())
+        return [] if isinstance(before, Gone) else [Change(f"does not answer: {now.reason}")]
+    known = _named(before) if isinstance(before, BalancerSeen) else {}
+    found: dict[tuple[str, str], list[InstanceSeen]] = {}
+    for name, one in _named(now).items():
+        if before is not None and (name not in known or known[name].state != one.state):
+            reason = one.reason if one.state != "up" else ""
+            found.setdefault((one.state, reason), []).append(one)
+    for name in known.keys() - _named(now).keys():
+        found.setdefault(("gone", "no longer found"), []).append(replace(known[name], since_s=0.0))
+    told = [
+        Change(
+            f"{', '.join(sorted(one.name for one in group))} {state}"
+            + (f" ({reason})" if reason else ""),
+            max(one.since_s for one in group),
+        )
+        for (state, reason), group in found.items()
     ]
+    back = [Change("answers again")] if isinstance(before, Gone) else []
+    return back + sorted(told, key=lambda change: -change.ago)
 
 
-def _states(balancer: BalancerSeen) -> dict[str, tuple[str, str]]:
+def _named(balancer: BalancerSeen) -> dict[str, InstanceSeen]:
+    """Instances by name. One whose name is not known yet goes by its address, and is left out."""
     return {
-        one.name: (one.state, one.reason if one.state != "up" else "")
-        for pool in balancer.pools
-        for one in pool.instances
+        one.name: one for pool in balancer.pools for one in pool.instances if ":" not in one.name
     }

@@ -25,6 +25,7 @@ class InstanceSeen:
     zone: str = "?"
     state: str = "gone"
     reason: str = ""
+    since_s: float = 0.0
     in_flight: int = 0
     errors: int = 0
     retries: int = 0

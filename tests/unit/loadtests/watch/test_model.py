@@ -1,8 +1,8 @@
 from typing import Any
 
-from loadtests.watch.model import InstanceRow, Picture, Watcher, changes
+from loadtests.watch.model import Change, InstanceRow, Picture, Watcher, changes
 from loadtests.watch.seen import Gone, Seen, read_state
-from tests.unit.loadtests.watch.sample import POOLS, state
+from tests.unit.loadtests.watch.sample import POOLS, instance, state
 
 
 def seen(time: float = 0.0, a: Any = None, b: Any = None, **more: Any) -> Seen:
@@ -105,9 +105,9 @@ class TestChanges:
     up = read_state(state())
     dead = read_state(
         state(
-            orders_a_1={"state": "gone", "reason": "refused"},
-            catalog_a_1={"state": "gone", "reason": "refused"},
-            gateway_a_1={"state": "failing", "reason": "timeout"},
+            orders_a_1={"state": "gone", "reason": "refused", "since_s": 0.4},
+            catalog_a_1={"state": "gone", "reason": "refused", "since_s": 0.1},
+            gateway_a_1={"state": "failing", "reason": "timeout", "since_s": 0.2},
         )
     )
 
@@ -117,21 +117,28 @@ class TestChanges:
     def test_the_same_again_changes_nothing(self) -> None:
         assert changes(self.up, self.up) == []
 
-    def test_instances_of_one_fate_share_a_line(self) -> None:
+    def test_instances_of_one_fate_share_a_line_and_the_first_one_s_time(self) -> None:
         assert changes(self.up, self.dead) == [
-            "gateway-a-1 failing (timeout)",
-            "catalog-a-1, orders-a-1 gone (refused)",
+            Change("catalog-a-1, orders-a-1 gone (refused)", 0.4),
+            Change("gateway-a-1 failing (timeout)", 0.2),
         ]
 
     def test_back_up(self) -> None:
-        assert changes(self.dead, self.up) == ["catalog-a-1, gateway-a-1, orders-a-1 up"]
+        told = changes(self.dead, self.up)
+        assert [change.what for change in told] == ["catalog-a-1, gateway-a-1, orders-a-1 up"]
 
     def test_an_instance_that_is_no_longer_told_of_is_gone(self) -> None:
         fewer = state()
         fewer["pools"]["orders"]["instances"].pop(0)
-        assert changes(self.up, read_state(fewer)) == ["orders-a-1 gone (no longer found)"]
+        assert changes(self.up, read_state(fewer)) == [Change("orders-a-1 gone (no longer found)")]
+
+    def test_an_address_whose_name_is_not_known_yet_is_left_out(self) -> None:
+        more = state()
+        unnamed = {**instance("orders-a-9"), "name": "172.21.0.9:8000", "state": "failing"}
+        more["pools"]["orders"]["instances"].append(unnamed)
+        assert changes(self.up, read_state(more)) == []
 
     def test_a_balancer_goes_silent_once_and_answers_again(self) -> None:
-        assert changes(self.up, Gone("refused")) == ["does not answer: refused"]
+        assert changes(self.up, Gone("refused")) == [Change("does not answer: refused")]
         assert changes(Gone("refused"), Gone("timeout")) == []
-        assert changes(Gone("refused"), self.up)[0] == "answers again"
+        assert changes(Gone("refused"), self.up)[0] == Change("answers again")
