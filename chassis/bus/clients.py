@@ -9,6 +9,13 @@ from kafka.net.compat import KafkaNetClient
 
 T = TypeVar("T")
 
+# A broker whose container is gone refuses nothing: a connection to its last address just hangs. The
+# library's 10 s, growing to 30, kept a producer from asking the other brokers for the new leader.
+_CONNECT = {
+    "socket_connection_setup_timeout_ms": 500,
+    "socket_connection_setup_timeout_max_ms": 1_000,
+}
+
 
 def connect(make: Callable[..., T], **config: Any) -> T:
     """`make(**config)` for a KafkaConsumer, KafkaProducer or KafkaAdminClient.
@@ -22,7 +29,7 @@ def connect(make: Callable[..., T], **config: Any) -> T:
     begun: list[KafkaNetClient] = []
 
     def begin(**options: Any) -> KafkaNetClient:
-        begun.append(KafkaNetClient(**options))
+        begun.append(KafkaNetClient(**{**options, **_CONNECT}))
         return begun[-1]
 
     try:
