@@ -47,7 +47,7 @@ class PostgresSettings(BaseSettings):
     """Mixed into the settings of a service that owns a database."""
 
     postgres_dsn: SecretStr = Field(description="multi-host DSN with target_session_attrs")
-    postgres_pool: int = Field(8, ge=1, description="connections at most")
+    postgres_pool: int = Field(4, ge=1, description="connections at most")
 
 
 class RedisSettings(BaseSettings):
