@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 import random
 import signal
+from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
 from loadbalancer import report
 from loadbalancer.admin import Admin
 from loadbalancer.events import Events
-from loadbalancer.exchange import Exchange, clock
+from loadbalancer.exchange import Exchange
 from loadbalancer.front import Front
 from loadbalancer.health import Checker
+from loadbalancer.network import Network
 from loadbalancer.pools.pool import Pool
 from loadbalancer.resolver import Resolver, Source
 from loadbalancer.routes import Routes
-from loadbalancer.sockets import Network
 from loadbalancer.wire.canonical import Hop
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Balancer:
                 for m in pool.dns
             ]
         )
+        self._admin: asyncio.Server | None = None
         self._began = clock()
         self.unready = "starting"
         """Why no work should be given to this balancer; empty if it should."""
@@ -99,7 +101,7 @@ class Balancer:
             self._events.tell("listening", listener=front.settings.name, address=where)
         admin = self._config.admin
         if admin is not None:
-            await Admin(self, admin.token).listen(admin.host, admin.port)
+            self._admin = await Admin(self, admin.token).listen(admin.host, admin.port)
             self._events.tell("listening", listener="admin", address=f"{admin.host}:{admin.port}")
 
     async def _get_ready(self) -> None:
@@ -124,8 +126,7 @@ class Balancer:
             async with asyncio.timeout(self._config.drain_seconds):
                 await asyncio.sleep(_GRACE_SECONDS)
                 self._network.close_idle()
-                while self._network.busy:
-                    await asyncio.sleep(TICK)
+                await self._network.idle()
 
     async def _tick(self) -> None:
         count = 0

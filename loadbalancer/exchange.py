@@ -13,8 +13,8 @@ No socket is touched here: the caller's side and the instance's side are given.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from time import monotonic as clock
 from typing import TYPE_CHECKING
 
 from loadbalancer.pools.retry import Failure, Retry, decide
@@ -30,6 +30,7 @@ from loadbalancer.sides import (
     LinkSide,
     Phase,
 )
+from loadbalancer.upload import Upload
 from loadbalancer.wire.body import Body, UntilClose
 from loadbalancer.wire.framing import Framing, framing
 from loadbalancer.wire.reject import Reject
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from loadbalancer.pools.pool import Pool
     from loadbalancer.wire.request import RequestHead
 
-clock = time.monotonic
-
-_SERVER_ERROR = 500
 _CALLER_LEFT = 499
 """nginx's number for it; nobody sees it but the log."""
 _GIVEN_UP = {
@@ -56,110 +54,118 @@ _GIVEN_UP = {
 
 
 class Exchange:
-    """See the top of this file."""
+    """See the top of this file.
+
+    Attributes:
+        tries: how often the request was sent.
+        dialing: ends the attempt to open a connection; None if there is none.
+    """
 
     __slots__ = (
-        "_admitted", "_body", "_caller", "_connects", "_deadline", "_front", "_head_bytes",
-        "_keep", "_kept", "_kept_size", "_link", "_reusable", "_seconds", "_tried",
-        "began", "dialing", "due", "framing", "head", "instance", "phase", "pool", "sent_at",
-        "status", "tries",
+        "_admitted", "_caller", "_connects", "_deadline", "_framing", "_front", "_head_bytes",
+        "_keep", "_link", "_reusable", "_seconds", "_sent_at", "_tried", "_upload", "began",
+        "dialing", "due", "head", "instance", "phase", "pool", "status", "tries",
     )  # fmt: skip
 
     def __init__(
         self, caller: CallerSide, front: Front, pool: Pool, head: RequestHead, now: float
     ) -> None:
-        given = head.timeout_ms
-        seconds = pool.settings.deadline
-        self._seconds = seconds if given is None else min(seconds, given / 1000)
         self._caller = caller
         self._front = front
         self.pool = pool
         self.head = head
         self.began = now
-        self.phase: Phase = RECEIVING
         self.due = 0.0
+        self.phase: Phase = RECEIVING
         self.status = 0
-        self.sent_at = 0.0
+        self.tries = 0
         self.instance: Instance | None = None
         self.dialing: Callable[[], object] | None = None
-        self.framing: Framing | None = None
-        self._admitted = False
-        self._body: Body | None = None
-        self._kept: list[bytes] | None = None
-        self._kept_size = 0
-        self._keep = head.keep_alive
-        self._head_bytes = b""
+        self._upload: Upload | None = None
+        self._seconds = pool.settings.deadline
+        if head.timeout_ms is not None:
+            self._seconds = min(self._seconds, head.timeout_ms / 1000)
         self._deadline = 0.0
+        self._head_bytes = b""
+        self._admitted = False
         self._link: LinkSide | None = None
-        self._tried: list[Instance] = []
-        self.tries = 0
+        self._tried: tuple[Instance, ...] = ()
         self._connects = 0
+        self._sent_at = 0.0
+        self._framing: Framing | None = None
+        self._keep = head.keep_alive
         self._reusable = False
+
+    @property
+    def over(self) -> bool:
+        """Is nothing more to come of it?"""
+        return self.phase is DONE
+
+    @property
+    def receiving(self) -> bool:
+        """Is there more to come from the caller?"""
+        return not self._received or self.phase is TUNNEL
+
+    @property
+    def answering(self) -> bool:
+        """Has the answer's head come?"""
+        return self.phase is ANSWERING or self.phase is TUNNEL
 
     # ---- the request --------------------------------------------------------------------------
 
     def begin(self, rest: bytes) -> bytes:
         """Starts with what came after the head; gives what is not part of this request."""
-        head, front = self.head, self._front
+        head, front, now = self.head, self._front, self.began
         self.pool.budget.requests += 1
         front.active.add(self)
         if head.length == 0:
-            self._admit(self.began)
+            self._admit(now)
             return rest
-        self._body = front.body_of(head)
-        self._kept = []
-        self._expect_body(self.began)
+        self._upload = Upload(front.body_of(head), self.pool.settings.retry.keep_body)
+        self._expect_body(now)
         if rest:
             rest = self.receive(rest)
         if self.phase is RECEIVING and head.expects_continue:
-            self._admit(self.began)
+            self._admit(now)
         return rest
 
-    @property
-    def receiving(self) -> bool:
-        """Is there more of the request to come?"""
-        body = self._body
-        return (body is not None and not body.done) or self.phase is TUNNEL
-
     def receive(self, data: bytes) -> bytes:
-        """More of the request's body; gives what is not part of it."""
-        body, link = self._body, self._link
+        """More from the caller; gives what is not part of this request."""
+        upload, link, now = self._upload, self._link, clock()
         if self.phase is TUNNEL and link is not None:
             link.write(data)
-            self.due = clock() + self._front.settings.tunnel_idle
+            self.due = now + self._front.settings.tunnel_idle
             return b""
-        if body is None or self.phase is DONE:
+        if upload is None:
             return data
         try:
-            out = body.feed(data)
+            out = upload.feed(data)
         except Reject as reject:
             self._give_up(reject.status, reject.name, reject.detail)
             return b""
-        now = clock()
-        most = self.pool.settings.retry.keep_body
-        if self._kept is not None:
-            self._kept.append(out)
-            self._kept_size += len(out)
-        if self.phase is RECEIVING:
-            if body.done or self._kept_size > most:
-                self._admit(now)
-            else:
-                self._expect_body(now)
-        elif link is not None:
-            if self._kept_size > most:
-                self._kept = None  # too long for another try, and sent
+        if link is not None:
             link.write(out)
+            upload.sent()
             if self.phase is SENT:
                 self._expect_answer(now)
-        elif self._kept_size > most:
-            self._caller.pause()
-        return body.rest if body.done else b""
+        elif self.phase is not RECEIVING:
+            if upload.long:
+                self._caller.pause()
+        elif upload.done or upload.long:
+            self._admit(now)
+        else:
+            self._expect_body(now)
+        return upload.rest
+
+    @property
+    def _received(self) -> bool:
+        return self._upload is None or self._upload.done
 
     def _expect_body(self, now: float) -> None:
         settings = self._front.settings
         self.due = min(now + settings.body_idle, self.began + settings.body_total)
 
-    # ---- the try ------------------------------------------------------------------------------
+    # ---- the tries ----------------------------------------------------------------------------
 
     def _admit(self, now: float) -> None:
         """The pool takes it, or lets it wait for a place, or is full."""
@@ -169,7 +175,7 @@ class Exchange:
         instance = pool.pick() if pool.in_flight < settings.max_requests else None
         if instance is not None:
             self.place_found(instance, now)
-        elif not pool.instances:
+        elif not pool.usable:
             self._give_up(503, "no-instance", "No instance is known")
         elif len(pool.waiting) >= settings.max_waiting:
             self._give_up(503, "overloaded", "Too many requests are waiting")
@@ -200,37 +206,30 @@ class Exchange:
         self.dialing = None
         self._link = link
         self.tries += 1
-        self.sent_at = now
+        self._sent_at = now
         self.phase = SENT
         left = max(1, int((self._deadline - now) * 1000))
         data = b"%b\r\nX-Request-Timeout-Ms: %d\r\n\r\n" % (self._head_bytes, left)
-        if self._kept:
-            data = b"".join((data, *self._kept))
-            if self._kept_size > self.pool.settings.retry.keep_body:
-                self._kept = None
-                self._caller.resume()
+        if self._upload is not None:
+            data += self._upload.send()
+            self._caller.resume()
         link.carry(self, data)
         self._expect_answer(now)
 
     def _expect_answer(self, now: float) -> None:
-        body = self._body
-        if body is not None and not body.done:
+        if not self._received:
             self._expect_body(now)
             return
-        if self._kept is None and body is not None:  # a long body: patience starts when it ends
+        if not self._whole:  # patience with the answer begins when a long body ends
             self._deadline = now + self._seconds
         self.due = self._deadline
-        if self._repeatable and self.tries < self.pool.settings.retry.tries:
-            self.due = min(self.due, now + self.pool.settings.try_seconds)
+        settings = self.pool.settings
+        if self.head.repeatable and self._whole and self.tries < settings.retry.tries:
+            self.due = min(self.due, now + settings.try_seconds)
 
     @property
     def _whole(self) -> bool:
-        """Is all that was received of the body still here?"""
-        return self._body is None or self._kept is not None
-
-    @property
-    def _repeatable(self) -> bool:
-        return self.head.repeatable and self._whole
+        return self._upload is None or self._upload.whole
 
     def connect_failed(self) -> None:
         """No connection could be made: nothing was sent."""
@@ -248,9 +247,8 @@ class Exchange:
         elif self.phase is TUNNEL:
             self._end(now)
             self._caller.done(now, keep=False)
-        elif self.framing is not None and isinstance(self.framing.body, UntilClose):
-            if self.framing.end:
-                self._caller.write(self.framing.end)
+        elif self._framing is not None and isinstance(self._framing.body, UntilClose):
+            self._caller.write(self._framing.end)
             self._complete(now)
         else:
             self._cut_off(now, Failure.RESET)
@@ -264,34 +262,13 @@ class Exchange:
         else:
             self._cut_off(now, Failure.NONSENSE)
 
-    def _late(self, now: float) -> None:
-        """No answer: elsewhere, if that is possible; else it may still come until the deadline."""
-        instance = self.instance
-        if instance is None:  # pragma: no cover - what was sent has an instance
-            return
-        if instance not in self._tried:
-            self._blame(instance, Failure.TIMEOUT, now)
-            self._tried.append(instance)
-        if now >= self._deadline:
-            self._give_up(*_GIVEN_UP[Failure.TIMEOUT])
-            return
-        other = self._another(Failure.TIMEOUT)
-        if other is None:
-            self.due = self._deadline
-            return
-        self._drop_link()
-        self._leave(instance)
-        self._try(other, now)
-
     def _try_failed(self, failure: Failure, now: float) -> None:
+        """This try will have no answer."""
         failed = self.instance
-        if failed is None:  # pragma: no cover - a try has an instance
-            return
         if failure is not Failure.STALE:
-            self._blame(failed, failure, now)
-            self._tried.append(failed)
+            self._blame(failure, now)
         other = self._another(failure) if now < self._deadline else None
-        if other is None:
+        if other is None or failed is None:
             self._give_up(*_GIVEN_UP[failure])
             return
         self._leave(failed)
@@ -299,10 +276,25 @@ class Exchange:
             self.tries -= 1
         self._try(other, now, afresh=failure is Failure.STALE)
 
+    def _late(self, now: float) -> None:
+        """No answer: elsewhere, if that is possible; else it may still come until the deadline."""
+        instance = self.instance
+        if instance not in self._tried:
+            self._blame(Failure.TIMEOUT, now)
+        if now >= self._deadline:
+            self._give_up(*_GIVEN_UP[Failure.TIMEOUT])
+            return
+        other = self._another(Failure.TIMEOUT)
+        if other is None or instance is None:
+            self.due = self._deadline
+            return
+        self._drop_link()
+        self._leave(instance)
+        self._try(other, now)
+
     def _another(self, failure: Failure) -> Instance | None:
         """The instance for another try, if there may be one."""
-        pool = self.pool
-        other = pool.pick(self._tried)
+        other = self.pool.pick(self._tried)
         if other is None:
             return None
         verdict = decide(
@@ -311,20 +303,21 @@ class Exchange:
             whole=self._whole,
             tries=self.tries,
             connects=self._connects,
-            settings=pool.settings.retry,
-            budget=pool.budget,
+            settings=self.pool.settings.retry,
+            budget=self.pool.budget,
         )
         return other if verdict in (Retry.ELSEWHERE, Retry.AFRESH) else None
 
+    def _blame(self, failure: Failure, now: float) -> None:
+        instance = self.instance
+        if instance is not None:
+            self._tried = (*self._tried, instance)
+            self.pool.failed(instance, failure, now)
+
     def _leave(self, instance: Instance) -> None:
         instance.in_flight -= 1
-        instance.meter.retries += 1
-        self.pool.retries += 1
         self.instance = None
-
-    def _blame(self, instance: Instance, failure: Failure, now: float) -> None:
-        instance.meter.errors += 1
-        self.pool.failed(instance, failure, now)
+        self.pool.retried(instance)
 
     # ---- the answer ---------------------------------------------------------------------------
 
@@ -340,57 +333,43 @@ class Exchange:
             return True
         self.phase = ANSWERING
         self.status = head.status
-        self._judge(head.status)
-        way = self.framing = framing(head, minor, front.limits, front.trailers)
-        whole = self._body is None or self._body.done
-        self._keep = self._keep and whole and not way.by_close and not front.draining
-        self._reusable = head.keep_alive and whole
-        connection = b"close" if not self._keep else b"" if minor else b"keep-alive"
+        now = clock()
+        if self.instance is not None:
+            self.pool.answered(self.instance, head.status, now)
+        way = self._framing = framing(head, minor, front.limits, front.trailers)
+        received = self._received
+        self._keep = self._keep and received and not way.by_close and not front.draining
+        self._reusable = head.keep_alive and received
         if caller.stuck and self._link is not None:
             self._link.pause()
+        connection = b"close" if not self._keep else b"" if minor else b"keep-alive"
         data = front.hop.response(head, chunked=way.chunked, connection=connection)
         if way.body is None:
             caller.write(data)
             self._reusable = self._reusable and not rest
-            self._complete(clock())
+            self._complete(now)
         else:
-            self._pass_back(way.body, rest, data)
+            self._pass_back(way, way.body, rest, data, now)
         return False
-
-    def _judge(self, status: int) -> None:
-        """Passive check of an instance that did answer."""
-        instance = self.instance
-        if instance is None:  # pragma: no cover - an answer has an instance
-            return
-        if status >= _SERVER_ERROR:
-            instance.meter.errors += 1
-            if status in self.pool.settings.eject.statuses:
-                self.pool.erred(instance, status, clock())
-                return
-        if instance.ejection.failures or instance.ejection.errors:
-            instance.ejection.fine()
 
     def answer_data(self, data: bytes) -> None:
         """More of the answer's body, or of a tunnel."""
+        way = self._framing
         if self.phase is TUNNEL:
             self._caller.write(data)
             self.due = clock() + self._front.settings.tunnel_idle
-        elif self.framing is not None and self.framing.body is not None:
-            self._pass_back(self.framing.body, data, b"")
+        elif way is not None and way.body is not None:
+            self._pass_back(way, way.body, data, b"", clock())
 
-    def _pass_back(self, body: Body, data: bytes, before: bytes) -> None:
+    def _pass_back(self, way: Framing, body: Body, data: bytes, before: bytes, now: float) -> None:
         try:
             out = body.feed(data) if data else b""
         except Reject:
-            if before:
-                self._caller.write(before)
             self.nonsense()
             return
-        if self.framing is not None and self.framing.wraps:
-            out = self.framing.write(out)
-        if before or out:
-            self._caller.write(before + out if before else out)
-        now = clock()
+        if way.wraps:
+            out = way.write(out)
+        self._caller.write(before + out if before else out)
         if body.done:
             self._reusable = self._reusable and not body.rest
             self._complete(now)
@@ -405,12 +384,12 @@ class Exchange:
         self.due = clock() + self._front.settings.tunnel_idle
         self._caller.write(self._front.hop.switching(head) + rest)
 
-    # ---- time, and the end --------------------------------------------------------------------
+    # ---- from outside -------------------------------------------------------------------------
 
     def expired(self, now: float) -> None:
         """`due` has passed."""
         phase = self.phase
-        if phase is RECEIVING or (phase is SENT and self.receiving):
+        if phase is RECEIVING or (phase is SENT and not self._received):
             self._give_up(408, "request-timeout", "The body did not come in time")
         elif phase is WAITING:
             self._give_up(503, "overloaded", "No place became free in time")
@@ -430,19 +409,17 @@ class Exchange:
             self.status = _CALLER_LEFT
             self._end(clock())
 
-    def half_closed(self) -> bool:
+    def caller_half_closed(self) -> bool:
         """The caller will send no more; gives whether it may still want to hear something."""
         if self.phase is TUNNEL and self._link is not None:
             self._link.half_close()
-            return True
-        return not self.receiving
+        return self._received
 
-    def tunnel_half_closed(self) -> bool:
+    def link_half_closed(self) -> bool:
         """The instance will send no more; gives whether it may still want to hear something."""
         if self.phase is TUNNEL:
             self._caller.half_close()
-            return True
-        return False
+        return self.phase is TUNNEL
 
     def hold_back_instance(self, *, stuck: bool) -> None:
         """The caller reads more slowly than the instance answers, or has caught up."""
@@ -463,20 +440,12 @@ class Exchange:
         else:
             self._caller.resume()
 
-    @property
-    def over(self) -> bool:
-        """Is nothing more to come of it?"""
-        return self.phase is DONE
-
-    @property
-    def answering(self) -> bool:
-        """Has the answer's head come?"""
-        return self.phase in (ANSWERING, TUNNEL)
+    # ---- the end ------------------------------------------------------------------------------
 
     def _complete(self, now: float) -> None:
         """The whole answer was passed back."""
         if self.instance is not None:
-            self.instance.meter.observe(now - self.sent_at)
+            self.instance.meter.observe(now - self._sent_at)
         link, self._link = self._link, None
         if link is not None:
             if self._reusable:
@@ -492,15 +461,15 @@ class Exchange:
         if self.phase is ANSWERING:
             self._cut_off(now, None)
             return
-        keep = self._keep and not self.receiving and not self._front.draining
+        keep = self._keep and self._received and not self._front.draining
         self.status = status
         self._end(now)
         self._caller.refuse(status, name, detail, head=self.head, keep=keep, now=now)
 
     def _cut_off(self, now: float, failure: Failure | None) -> None:
         """An answer that has begun cannot be completed."""
-        if failure is not None and self.instance is not None:
-            self._blame(self.instance, failure, now)
+        if failure is not None:
+            self._blame(failure, now)
         self._end(now)
         self._caller.drop()
 

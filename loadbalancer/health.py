@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from time import monotonic as clock
 
-from loadbalancer.exchange import clock
 from loadbalancer.pools.checks import Outcome, Verdict, interpret
 from loadbalancer.pools.instance import Instance, Listing
 from loadbalancer.pools.pool import Pool

@@ -7,8 +7,8 @@ import contextlib
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from time import monotonic as clock
 
-from loadbalancer.exchange import clock
 from loadbalancer.pools.pool import Pool
 
 _THREADS = 4

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from time import monotonic as clock
 from typing import TYPE_CHECKING, cast
 
-from loadbalancer.exchange import Exchange, clock
+from loadbalancer.exchange import Exchange
 from loadbalancer.wire.canonical import problem
 from loadbalancer.wire.heads import HeadReader
 from loadbalancer.wire.reject import Reject
 from loadbalancer.wire.response import ResponseParser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from loadbalancer.front import Front
     from loadbalancer.pools.instance import Instance
-    from loadbalancer.wire.limits import Limits
     from loadbalancer.wire.request import RequestHead
 
 _NEVER = float("inf")
@@ -30,7 +28,6 @@ _HELD = 65_536
 """Bytes of pipelined requests that wait in memory; beyond, the caller is not read."""
 _LINGER_SECONDS = 1.0
 """For what a refused caller still sends: closing with unread bytes would destroy the answer."""
-_BACKLOG = 1_024
 
 
 class Wire(asyncio.Protocol):
@@ -87,8 +84,8 @@ class Wire(asyncio.Protocol):
 class Caller(Wire):
     """A connection from a caller: its requests are served one after the other, in order."""
 
-    __slots__ = ("_busy", "_ended", "_front", "_held", "_in_head", "_lingering", "_owner", "_parse", "_reader",
-                 "exchange", "peer")  # fmt: skip
+    __slots__ = ("_busy", "_ended", "_front", "_held", "_in_head", "_lingering", "_owner",
+                 "_parse", "_reader", "exchange", "peer")  # fmt: skip
 
     def __init__(self, front: Front, owner: set[Caller]) -> None:
         super().__init__()
@@ -125,7 +122,10 @@ class Caller(Wire):
             return
         if exchange.receiving:
             data = exchange.receive(data)
-        if data:
+            if exchange.over and not self._lingering:
+                self._serve(data)
+                return
+        if data and not self._lingering:
             self._held += data
             if len(self._held) > _HELD:
                 self.pause()
@@ -179,7 +179,10 @@ class Caller(Wire):
         self._finish(now, keep=keep)
 
     def _finish(self, now: float, *, keep: bool) -> None:
-        if not keep or (self._ended and not self._held):
+        if self._ended and not (keep and self._held):
+            self._close()
+            return
+        if not keep:
             self._linger(now)
             return
         self.due = now + self._front.settings.idle
@@ -234,7 +237,13 @@ class Caller(Wire):
             self._front.rejected += 1
             self.refuse(408, "request-timeout", "The head did not come in time",
                         head=None, keep=False, now=now)  # fmt: skip
-        elif self._transport is not None:
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        """Ends in good order: what was written still goes out."""
+        self._lingering = True
+        if self._transport is not None:
             self._transport.close()
 
     def pause_writing(self) -> None:
@@ -252,9 +261,9 @@ class Caller(Wire):
     def eof_received(self) -> bool:
         """The caller will send no more; it may still want its answer."""
         self._ended = True
-        return self.exchange is not None and self.exchange.half_closed()
+        return self.exchange is not None and self.exchange.caller_half_closed()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         """The caller has gone."""
         self._transport = None
         self._owner.discard(self)
@@ -351,9 +360,9 @@ class Link(Wire):
 
     def eof_received(self) -> bool:
         """The instance will send no more; in a tunnel it may still listen."""
-        return self._exchange is not None and self._exchange.tunnel_half_closed()
+        return self._exchange is not None and self._exchange.link_half_closed()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         """The connection to the instance has gone."""
         if self._counted:
             self._instance.connections -= 1
@@ -363,98 +372,3 @@ class Link(Wire):
             exchange.link_lost()
         elif self in self._instance.idle:
             self._instance.idle.remove(self)
-
-
-class Network:
-    """Listens, dials, and looks again and again at what is overdue."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._parser = ResponseParser(limits)
-        self._fronts: list[Front] = []
-        self._callers: set[Caller] = set()
-        self._servers: list[asyncio.Server] = []
-        self._dials: set[asyncio.Task[None]] = set()
-
-    async def listen(self, front: Front) -> None:
-        """Opens a listener.
-
-        Raises:
-            OSError: the address cannot be had.
-        """
-        front.dial, front.pooled = self._dial, pooled
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            lambda: Caller(front, self._callers),
-            front.settings.host,
-            front.settings.port,
-            backlog=_BACKLOG,
-        )
-        self._fronts.append(front)
-        self._servers.append(server)
-
-    def _dial(self, instance: Instance, exchange: Exchange) -> None:
-        task = asyncio.get_running_loop().create_task(self._connect(instance, exchange))
-        exchange.dialing = task.cancel
-        self._dials.add(task)
-        task.add_done_callback(self._dials.discard)
-
-    async def _connect(self, instance: Instance, exchange: Exchange) -> None:
-        link = Link(instance, self._parser, HeadReader(self._limits))
-        try:
-            loop = asyncio.get_running_loop()
-            await loop.create_connection(lambda: link, instance.host, instance.port)
-        except OSError:
-            if exchange.dialing is not None:
-                exchange.connect_failed()
-        except asyncio.CancelledError:
-            link.drop()  # nobody waits for it any more
-        else:
-            exchange.connected(link, clock())
-
-    @property
-    def busy(self) -> bool:
-        """Is there a request under way?"""
-        return any(front.active for front in self._fronts)
-
-    def sweep(self, now: float) -> None:
-        """Ends what should have happened by now in exchanges."""
-        for front in self._fronts:
-            for exchange in [e for e in front.active if e.due <= now]:
-                exchange.expired(now)
-
-    def sweep_idle(self, now: float, instances: Iterable[Instance]) -> None:
-        """Ends connections that have done nothing for too long."""
-        for caller in [c for c in self._callers if c.due <= now and c.exchange is None]:
-            caller.expired(now)
-        for instance in instances:
-            for link in [i for i in instance.idle if isinstance(i, Link) and i.due <= now]:
-                link.close()
-
-    def stop_accepting(self) -> None:
-        """No new connection is taken; every answer from now on ends its own."""
-        for front in self._fronts:
-            front.draining = True
-        for server in self._servers:
-            server.close()
-
-    def close_idle(self) -> None:
-        """Ends the connections of callers that ask for nothing."""
-        for caller in [c for c in self._callers if c.exchange is None]:
-            caller.due = 0.0
-            caller.expired(clock())
-
-    def close(self) -> None:
-        """Ends what is left."""
-        for caller in list(self._callers):
-            caller.drop()
-
-
-def pooled(instance: Instance) -> Link | None:
-    """A resting connection to an instance, the one that rested least, if there is one."""
-    idle = instance.idle
-    while idle:
-        link = idle.pop()
-        if isinstance(link, Link) and link.usable:
-            return link
-    return None

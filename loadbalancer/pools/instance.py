@@ -42,8 +42,8 @@ class Instance:
     """An address, its name and zone, what the checks know, and what it is doing now."""
 
     __slots__ = ("_name", "check", "connections", "drained", "ejection", "host", "idle",
-                 "idle_seconds", "in_flight", "listing", "meter", "port", "reason", "since", "source", "state",
-                 "weight", "zone")  # fmt: skip
+                 "idle_seconds", "in_flight", "listing", "meter", "port", "reason", "since",
+                 "source", "state", "weight", "zone")  # fmt: skip
 
     def __init__(
         self, host: str, port: int, settings: PoolSettings, *, zone: str = "", weight: int = 1,

@@ -33,6 +33,7 @@ class Waiter(Protocol):
         """It gets one."""
 
 
+_SERVER_ERROR = 500
 _COUNTED = (State.UP, State.FAILING, State.EJECTED)
 
 
@@ -79,6 +80,11 @@ class Pool:
                 return
             self.waiting.popleft().place_found(instance, now)
 
+    @property
+    def usable(self) -> bool:
+        """Is there anyone to send a request to?"""
+        return bool(self._tiers)
+
     def _rebuild(self) -> None:
         everyone = list(self.instances.values())
         counted = [i for i in everyone if i.state in _COUNTED]
@@ -112,7 +118,7 @@ class Pool:
             state, reason = instance.judge()
             if state is not instance.state:
                 self._tell("instance " + state.value, pool=self.name, target=instance.name,
-                           address=instance.address, zone=instance.zone,
+                           address=instance.address, target_zone=instance.zone,
                            was=instance.state.value, reason=reason)  # fmt: skip
                 instance.state, instance.since = state, now
                 if state is not State.UP:
@@ -134,13 +140,29 @@ class Pool:
 
     def failed(self, instance: Instance, failure: Failure, now: float) -> None:
         """A try ended without an answer; a second look by an active check is due at once."""
+        instance.meter.errors += 1
         if not instance.check.running:
             instance.check.due = min(instance.check.due, now)
         if instance.ejection.failed() and self._may_eject(instance):
             self._eject(instance, f"{instance.ejection.failures} in a row: {failure.value}", now)
 
-    def erred(self, instance: Instance, status: int, now: float) -> None:
-        """An instance answered with a status that counts against it."""
+    def answered(self, instance: Instance, status: int, now: float) -> None:
+        """A try has an answer; the head of it came."""
+        ejection = instance.ejection
+        if status >= _SERVER_ERROR:
+            instance.meter.errors += 1
+            if status in self.settings.eject.statuses:
+                self._erred(instance, status, now)
+                return
+        if ejection.failures or ejection.errors:
+            ejection.fine()
+
+    def retried(self, instance: Instance) -> None:
+        """A request went on from this instance to another try."""
+        instance.meter.retries += 1
+        self.retries += 1
+
+    def _erred(self, instance: Instance, status: int, now: float) -> None:
         if not instance.ejection.erred() or not self._may_eject(instance):
             return
         if any(i.state is State.UP and not i.ejection.errors and i.meter.requests
@@ -173,7 +195,7 @@ class Pool:
                 known = Instance(host, port, self.settings, zone=zone, weight=weight, source=source)
                 known.since = now
                 self.instances[key] = known
-                self._tell("instance found", pool=self.name, address=key, zone=zone)
+                self._tell("instance found", pool=self.name, address=key, target_zone=zone)
                 changed = True
             elif known.listing is not Listing.LISTED or known.source != source:
                 known.listing, known.source, known.zone = Listing.LISTED, source, zone

@@ -60,16 +60,14 @@ def decide(
         settings: of the pool.
         budget: of the pool.
     """
-    if failure is Failure.CONNECT:
-        if not whole:
-            return Retry.NOT_WHOLE
-        return Retry.ELSEWHERE if connects < _MOST_CONNECTS else Retry.TRIED_ENOUGH
-    if not repeatable:
+    sent = failure is not Failure.CONNECT
+    made, most = (tries, settings.tries) if sent else (connects, _MOST_CONNECTS)
+    if sent and not repeatable:
         return Retry.NOT_SAFE
     if not whole:
         return Retry.NOT_WHOLE
     if failure is Failure.STALE:
         return Retry.AFRESH
-    if tries >= settings.tries:
+    if made >= most:
         return Retry.TRIED_ENOUGH
-    return Retry.ELSEWHERE if budget.take() else Retry.NO_BUDGET
+    return Retry.ELSEWHERE if not sent or budget.take() else Retry.NO_BUDGET

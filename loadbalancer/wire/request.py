@@ -143,7 +143,7 @@ class RequestParser:
         head = RequestHead(method, target, minor, plain)
         if special:
             self._interpret(head, special)
-        if target[0] != 0x2F:  # "/"
+        if not target.startswith(b"/"):
             _other_form(head, self._hosts)
         if not head.host and minor:
             raise bad("No Host")

@@ -103,7 +103,7 @@ class ResponseParser:
         return known
 
 
-def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:
+def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:  # noqa: C901 - a table
     coding: bytes | None = None
     connection: bytes | None = None
     for kind, _, value in special:

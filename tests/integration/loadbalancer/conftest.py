@@ -1,0 +1,77 @@
+"""The real balancer and real backends, as processes on loopback."""
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.integration.loadbalancer.harness import (
+    TOKEN,
+    Cluster,
+    Load,
+    Process,
+    Start,
+    free_port,
+    start_backend,
+    wait_until,
+)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Start]:
+    """Called with the number of backends, and TOML for the pool, the listener, the limits."""
+    with ExitStack() as stack:
+
+        def start(
+            count: int = 3,
+            *,
+            pool: str = "",
+            listener: str = "",
+            route: str = "",
+            limits: str = "",
+            ready: int | None = None,
+        ) -> Cluster:
+            backends = [start_backend(f"a/x-a-{n + 1}") for n in range(count)]
+            for backend in backends:
+                stack.callback(backend.end)
+            port, admin = free_port(), free_port()
+            members = ", ".join(f'{{address = "127.0.0.1:{b.port}", zone = "a"}}' for b in backends)
+            config = tmp_path / "balancer.toml"
+            config.write_text(
+                f'instance = "lb-1"\nzone = "a"\n'
+                f'[admin]\naddress = "127.0.0.1:{admin}"\ntoken = "{TOKEN}"\n'
+                f"[limits]\n{limits}\n"
+                f'[listeners.l]\naddress = "127.0.0.1:{port}"\n{listener}\n'
+                f'routes = [{{{route}pool = "p"}}]\n'
+                f"[pools.p]\ninstances = [{members}]\n{pool}\n"
+            )
+            log = tmp_path / "balancer.log"
+            with log.open("wb") as out:
+                popen = subprocess.Popen(
+                    [sys.executable, "-m", "loadbalancer", "--config", str(config)], stdout=out
+                )
+            balancer = Process(popen, port)
+            stack.callback(balancer.end)
+            made = Cluster(balancer, backends, admin, log)
+            wanted = count if ready is None else ready
+            wait_until(lambda: made.state()["healthy"] == wanted, "all up")
+            return made
+
+        yield start
+
+
+@pytest.fixture
+async def load() -> AsyncIterator[Callable[..., Load]]:
+    """Called with a port and the request's bytes."""
+    loads: list[Load] = []
+
+    def start(port: int, head: bytes, workers: int = 8) -> Load:
+        loads.append(Load(port, head, workers))
+        return loads[-1]
+
+    yield start
+    for one in loads:
+        await one.stop()
