@@ -10,21 +10,18 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from chassis.bus import topics
-from chassis.bus.consumer import Consumer
-from chassis.bus.dead_letters import TOPIC as DEAD_LETTERS
 from chassis.bus.outbox import SCHEMA, Relay
 from chassis.bus.producer import Producer
 from chassis.lifecycle import Lifecycle, background, run, startup
 from chassis.store.postgres import Database
 from services.orders.app import create_app
+from services.orders.bus import follow_payments
 from services.orders.config import OrdersSettings
-from services.orders.store import CONSUMER, TOPIC, Store, put_on_sale
+from services.orders.store import Store, put_on_sale
 from services.programme import programme
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-PAYMENTS = "payments"
-MIGRATE = "migrate"
+_TABLES = "tables"
 _HOUSEKEEPING_SECONDS = 600
 
 
@@ -40,28 +37,17 @@ async def build(settings: OrdersSettings, life: Lifecycle) -> AsyncIterator[Fast
         ) as database,
         Producer.open(settings.kafka_brokers, settings.instance) as producer,
     ):
-        store, relay = Store(database), Relay(database, producer, settings.instance)
-        consumer = Consumer(
-            brokers=settings.kafka_brokers,
-            group=CONSUMER,
-            topics=[PAYMENTS],
-            handle=life.after(MIGRATE, store.apply_payments),
-            producer=producer,
-            client_id=settings.instance,
-            zone=settings.zone,
-        )
+        store = Store(database)
+        relay = Relay(database, producer, settings.instance)
         migrate = partial(
             database.migrate, SCHEMA, MIGRATIONS, fill=partial(put_on_sale, seats_by_show=seats)
         )
-        ensure_topics = partial(
-            topics.ensure, settings.kafka_brokers, [TOPIC, PAYMENTS, DEAD_LETTERS]
-        )
+        follow = partial(follow_payments, settings, producer, store)
         async with (
-            startup(life, MIGRATE, migrate),
-            background("topics", ensure_topics),
-            background("relay", life.after(MIGRATE, relay.run)),
+            startup(life, _TABLES, migrate),
+            background("relay", life.after(_TABLES, relay.run)),
+            background("payments", life.after(_TABLES, follow)),
             background("housekeeping", partial(_housekeeping, store, settings.keys_kept_hours)),
-            consumer.running(),
         ):
             yield create_app(settings, life, store, shows)
 

@@ -23,6 +23,7 @@ from services.tickets.peers import Orders
 from services.tickets.store import Store
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_TABLES = "tables"
 _HOUSEKEEPING_SECONDS = 600
 
 
@@ -39,20 +40,10 @@ async def build(settings: TicketsSettings, life: Lifecycle) -> AsyncIterator[Fas
         MeshClient.open(settings.mesh) as mesh,
     ):
         store = Store(database, signer)
-        tables_are_there = asyncio.Event()
-
-        async def prepare() -> None:
-            await database.migrate(SCHEMA, MIGRATIONS)
-            tables_are_there.set()
-
-        async def follow() -> None:
-            """Only with tables: a record that meets none would go to the dead letters."""
-            await tables_are_there.wait()
-            await follow_orders(settings, producer, store)
-
+        follow = partial(follow_orders, settings, producer, store)
         async with (
-            startup(life, "migrate", prepare),
-            background("issue", follow),
+            startup(life, _TABLES, partial(database.migrate, SCHEMA, MIGRATIONS)),
+            background("issue", life.after(_TABLES, follow)),
             background("housekeeping", partial(_housekeeping, store)),
         ):
             yield create_app(settings, life, store, Orders(mesh), signer.verifier)
