@@ -16,12 +16,12 @@ CONFLICT, BAD_GATEWAY, UNAVAILABLE, GATEWAY_TIMEOUT = 409, 502, 503, 504
 class Limits:
     """Bounds of one request, all its attempts together. Times in seconds.
 
-    The whole is what a person waits before giving up; a try is a little under the 5 s that the
-    cluster gives a request, and connecting inside one cluster takes microseconds or never happens.
+    The whole is what a person waits before giving up; a try is a little over the 5 s in which the
+    cluster has decided on an answer itself; connecting takes microseconds or never happens.
     """
 
     whole: float = 15.0
-    attempt: float = 4.0
+    attempt: float = 5.5
     connect: float = 1.0
     attempts: int = 12
     pause: float = 0.1

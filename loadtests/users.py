@@ -22,33 +22,43 @@ if TYPE_CHECKING:
 
 SHOWS = 200
 _PAGE = 20
+_SIGN_UPS_AT_ONCE = 2
 _CARDS = ("tok_ok",) * 93 + ("tok_declined",) * 5 + ("tok_slow",) * 2
 _LOOKS = (0.3, 0.5, 1.0, 2.0, 3.0, 4.0)
 _UNAUTHORIZED, _CREATED, _CONFLICT, _NOT_MODIFIED = 401, 201, 409, 304
 
 
 class Slot:
-    """An account and its session, shared by several buyers: making one costs the cluster 30 ms."""
+    """An account and its session, shared by several buyers: making one costs the cluster 30 ms.
 
-    def __init__(self) -> None:
+    `gate` is shared by all slots: people do not all sign up in the same second.
+    """
+
+    def __init__(self, gate: BoundedSemaphore) -> None:
         self._lock = BoundedSemaphore(1)
+        self._gate = gate
         self.account: Account | None = None
         self.token: str | None = None
 
     def sign_in(self, client: EdgeClient, ledger: Ledger, stale: str | None = None) -> None:
         """Makes the account if there is none, and a session if there is none but `stale`."""
         with self._lock:
-            account = self.account or self._register(client, ledger)
-            if account and self.token in (None, stale):
-                reply = client.send(
-                    "POST",
-                    "/sessions",
-                    name="POST /sessions",
-                    expect=(_CREATED,),
-                    body={"email": account.email, "password": account.password},
-                    idempotency_key=str(uuid.uuid4()),
-                )
-                self.token = reply.json()["token"] if reply.status == _CREATED else None
+            if self.account is not None and self.token not in (None, stale):
+                return
+            with self._gate:
+                account = self.account or self._register(client, ledger)
+                self.token = self._new_session(client, account) if account else None
+
+    def _new_session(self, client: EdgeClient, account: Account) -> str | None:
+        reply = client.send(
+            "POST",
+            "/sessions",
+            name="POST /sessions",
+            expect=(_CREATED,),
+            body={"email": account.email, "password": account.password},
+            idempotency_key=str(uuid.uuid4()),
+        )
+        return str(reply.json()["token"]) if reply.status == _CREATED else None
 
     def _register(self, client: EdgeClient, ledger: Ledger) -> Account | None:
         account = Account(f"buyer-{uuid.uuid4().hex}@example.com", uuid.uuid4().hex)
@@ -77,7 +87,8 @@ class Run:
         self.random = random.Random(plan.seed)
         self.sale_show = self.random.randint(1, SHOWS)
         self.begin()
-        self._slots = itertools.cycle([Slot() for _ in range(max(1, plan.accounts))])
+        gate = BoundedSemaphore(_SIGN_UPS_AT_ONCE)
+        self._slots = itertools.cycle([Slot(gate) for _ in range(max(1, plan.accounts))])
         self._homes = itertools.count()
 
     def begin(self) -> None:
