@@ -29,7 +29,8 @@ cluster=$(printf 'holdfast %s' "${REGION:-east}" | sha256sum | cut -c1-21)A
 
 cd "$home"
 if [ ! -e /data/meta.properties ]; then
+  echo "formatting an empty disk for the cluster $cluster"
   java @jvm.options -cp "$(<classpath)" -XX:SharedArchiveFile=kafka.jsa \
-    kafka.tools.StorageTool format --ignore-formatted --cluster-id "$cluster" --config "$config"
+    kafka.tools.StorageTool format --ignore-formatted --cluster-id "$cluster" --config "$config" >/dev/null
 fi
 exec java @jvm.options -cp "$(<classpath)" -XX:SharedArchiveFile=kafka.jsa kafka.Kafka "$config"
