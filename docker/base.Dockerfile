@@ -7,3 +7,5 @@ FROM ${SYSTEM}
 RUN touch /etc/nsswitch.conf && sed -i '/^hosts:/d' /etc/nsswitch.conf && echo 'hosts: dns files' >>/etc/nsswitch.conf \
  && useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin holdfast
 COPY healthy /usr/local/bin/
+# On every image of ours, so that those which a newer build replaced can be told from other people's.
+LABEL holdfast.image=yes

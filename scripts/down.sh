@@ -24,4 +24,5 @@ while read -r image; do
     step "kept image $image: another project uses it"
   fi
 done < <(docker images --format '{{.Repository}}' --filter 'reference=holdfast/*' | sort -ur)
+drop_replaced_images
 quietly "removing what builds left in the cache" docker builder prune --force

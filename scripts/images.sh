@@ -29,5 +29,6 @@ if ! wait "$build"; then
   grep -v -E '^#[0-9]+ (sha256|DONE|CACHED|\.\.\.)' "$log" | tail -n 40 >&2
   fail "an image was not built"
 fi
+drop_replaced_images
 step "images: $(docker images --format '{{.Repository}} {{.Size}}' --filter 'reference=holdfast/*:latest' |
   grep -v '/system' | sort | sed 's#holdfast/##' | paste -sd, - | sed 's/,/, /g')"

@@ -48,3 +48,6 @@ containers() {
   docker ps --all --format "$1" --filter "label=com.docker.compose.project=$PROJECT" \
     --filter label=com.docker.compose.oneoff=False
 }
+
+# Removes images of ours that a newer build has replaced and that nothing uses.
+drop_replaced_images() { docker image prune --force --filter label=holdfast.image >/dev/null; }
