@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from loadbalancer.pools.pool import Pool
     from loadbalancer.wire.request import RequestHead
 
+_UNAVAILABLE = 503
 _CALLER_LEFT = 499
 """nginx's number for it; nobody sees it but the log."""
 _GIVEN_UP = {
@@ -223,9 +224,9 @@ class Exchange:
         if not self._whole:  # patience with the answer begins when a long body ends
             self._deadline = now + self._seconds
         self.due = self._deadline
-        settings = self.pool.settings
-        if self.head.repeatable and self._whole and self.tries < settings.retry.tries:
-            self.due = min(self.due, now + settings.try_seconds)
+        instance, most = self.instance, self.pool.settings.retry.tries
+        if instance is not None and self.head.repeatable and self._whole and self.tries < most:
+            self.due = min(self.due, now + instance.patience)
 
     @property
     def _whole(self) -> bool:
@@ -288,6 +289,7 @@ class Exchange:
         if other is None or instance is None:
             self.due = self._deadline
             return
+        instance.meter.observe(now - self._sent_at)  # it took at least so long
         self._drop_link()
         self._leave(instance)
         self._try(other, now)
@@ -335,7 +337,8 @@ class Exchange:
         self.status = head.status
         now = clock()
         if self.instance is not None:
-            self.pool.answered(self.instance, head.status, now)
+            decided = head.status == _UNAVAILABLE and head.field(b"retry-after") != b""
+            self.pool.answered(self.instance, head.status, now, decided=decided)
         way = self._framing = framing(head, minor, front.limits, front.trailers)
         received = self._received
         self._keep = self._keep and received and not way.by_close and not front.draining

@@ -72,7 +72,7 @@ class Checker:
             head, body = await self._answer(reader)
         finally:
             writer.close()
-        return interpret(head.status, body, _field(head, b"x-served-by"), settings)
+        return interpret(head.status, body, head.field(b"x-served-by").decode("latin-1"), settings)
 
     async def _answer(self, reader: asyncio.StreamReader) -> tuple[ResponseHead, bytes]:
         heads = HeadReader(self._limits)
@@ -97,11 +97,3 @@ async def _some(reader: asyncio.StreamReader) -> bytes:
     if not data:
         raise EOFError
     return data
-
-
-def _field(head: ResponseHead, name: bytes) -> str:
-    for line in head.plain:
-        own, _, value = line.partition(b": ")
-        if own.lower() == name:
-            return value.decode("latin-1")
-    return ""

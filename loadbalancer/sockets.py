@@ -8,7 +8,6 @@ sweep looks at what is overdue (see `Sweeper`).
 from __future__ import annotations
 
 import asyncio
-import secrets
 from time import monotonic as clock
 from typing import TYPE_CHECKING, cast
 
@@ -203,7 +202,7 @@ class Caller(Wire):
         now: float | None = None,
     ) -> None:
         """Answers with a problem."""
-        given = head.request_id.decode() if head is not None else ""
+        request_id = (head.request_id if head else b"") or self._front.hop.request_id()
         fields = {"X-Served-By": self._front.served_by}
         if status == 503:  # noqa: PLR2004 - says itself
             fields["Retry-After"] = "1"
@@ -212,7 +211,7 @@ class Caller(Wire):
                 status,
                 name,
                 detail,
-                request_id=given or secrets.token_hex(12),
+                request_id=request_id.decode(),
                 fields=fields,
                 close=not keep,
                 with_body=head is None or head.method != b"HEAD",

@@ -121,7 +121,7 @@ class ActiveCheck:
     def _down(self, reason: str, *, at_once: bool) -> None:
         self._ups = 0
         self._downs += 1
-        if at_once or not self.checked or not self.ready or self._downs >= self._settings.fall:
-            self.reason = reason
         if at_once or not self.checked or self._downs >= self._settings.fall:
             self.ready = self._told = self.draining = False
+        if not self.ready and not self.draining:
+            self.reason = reason

@@ -42,8 +42,8 @@ class Instance:
     """An address, its name and zone, what the checks know, and what it is doing now."""
 
     __slots__ = ("_name", "check", "connections", "drained", "ejection", "host", "idle",
-                 "idle_seconds", "in_flight", "listing", "meter", "port", "reason", "since",
-                 "source", "state", "weight", "zone")  # fmt: skip
+                 "idle_seconds", "in_flight", "listing", "meter", "patience", "port", "reason",
+                 "since", "source", "state", "weight", "zone")  # fmt: skip
 
     def __init__(
         self, host: str, port: int, settings: PoolSettings, *, zone: str = "", weight: int = 1,
@@ -65,6 +65,8 @@ class Instance:
         self.idle: list[Closable] = []
         self.idle_seconds = settings.idle
         self.meter = Meter()
+        self.patience = settings.try_seconds
+        """Seconds for a try on it, where another instance may be tried instead."""
         self.state = State.FAILING
         self.reason = self.check.reason
         self.since = 0.0

@@ -4,8 +4,8 @@
 2. With fewer than half of them up (`panic`), checks are taken to be wrong: all that still answer
    HTTP get work, and if none does, all of them.
 3. One instance may always be ejected, more only as long as that does not cause a panic.
-4. An error answer ejects an instance only while another one does better: if all err, the cause
-   is behind them, and ejecting would help nobody.
+4. Error answers and late ones eject an instance only while another one does better: if all err
+   or are late, the cause is behind them or is the load, and ejecting would help nobody.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class Waiter(Protocol):
 
 
 _SERVER_ERROR = 500
+_SAMPLES = 20
+"""With fewer requests in ten seconds it is not known what is usual."""
 _COUNTED = (State.UP, State.FAILING, State.EJECTED)
 
 
@@ -143,15 +145,20 @@ class Pool:
         instance.meter.errors += 1
         if not instance.check.running:
             instance.check.due = min(instance.check.due, now)
-        if instance.ejection.failed() and self._may_eject(instance):
+        if not instance.ejection.failed() or not self._may_eject(instance):
+            return
+        if failure is not Failure.TIMEOUT or self._another_does_better(instance):
             self._eject(instance, f"{instance.ejection.failures} in a row: {failure.value}", now)
 
-    def answered(self, instance: Instance, status: int, now: float) -> None:
-        """A try has an answer; the head of it came."""
+    def answered(self, instance: Instance, status: int, now: float, *, decided: bool) -> None:
+        """A try has an answer; the head of it came.
+
+        `decided`: it says when to come back, so that it is a decision and not a failure.
+        """
         ejection = instance.ejection
         if status >= _SERVER_ERROR:
             instance.meter.errors += 1
-            if status in self.settings.eject.statuses:
+            if status in self.settings.eject.statuses and not decided:
                 self._erred(instance, status, now)
                 return
         if ejection.failures or ejection.errors:
@@ -165,9 +172,15 @@ class Pool:
     def _erred(self, instance: Instance, status: int, now: float) -> None:
         if not instance.ejection.erred() or not self._may_eject(instance):
             return
-        if any(i.state is State.UP and not i.ejection.errors and i.meter.requests
-               for i in self.instances.values() if i is not instance):  # fmt: skip
+        if self._another_does_better(instance):
             self._eject(instance, f"{instance.ejection.errors} in a row: status {status}", now)
+
+    def _another_does_better(self, instance: Instance) -> bool:
+        return any(
+            i.state is State.UP and not i.ejection.errors and not i.ejection.failures
+            for i in self.instances.values()
+            if i is not instance
+        )
 
     def _may_eject(self, instance: Instance) -> bool:
         counted = [i for i in self.instances.values() if i.state in _COUNTED]
@@ -234,8 +247,22 @@ class Pool:
     def tick(self) -> None:
         """To be called once a second."""
         self.budget.tick()
+        recent = {}
         for instance in self.instances.values():
             instance.meter.tick()
+            recent[instance] = instance.meter.recent()
+        for instance, own in recent.items():
+            others = total(counts for other, counts in recent.items() if other is not instance)
+            instance.patience = self._patience(others, own)
+
+    def _patience(self, others: list[int], own: list[int]) -> float:
+        """A hung instance must not teach us to wait for it: what counts is how the others do."""
+        settings = self.settings
+        known = others if sum(others) >= _SAMPLES else own
+        usual = quantile(known, 0.99) if sum(known) >= _SAMPLES else None
+        if usual is None:
+            return settings.try_seconds
+        return min(max(settings.try_least, settings.try_factor * usual), settings.try_most)
 
     def latency(self, share: float) -> float | None:
         """Seconds within which that share of the last ten seconds' requests ended."""

@@ -65,7 +65,11 @@ class PoolSettings:
     connect: float = 0.3
     """To open a connection inside one network."""
     try_seconds: float = 1.0
-    """Until an answer begins, where another instance may be tried instead."""
+    """Until an answer begins, where another instance may be tried instead; as long as it is not
+    known what the pool usually takes. Once it is, `try_factor` times its 99th percentile."""
+    try_factor: float = 3.0
+    try_least: float = 0.25
+    try_most: float = 2.5
     deadline: float = 5.0
     """Until an answer begins, all tries together. X-Request-Timeout-Ms can only lower it."""
     stall: float = 30.0

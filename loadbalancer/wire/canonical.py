@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -24,6 +25,13 @@ class Hop:
         self.via = b"Via: 1.1 " + name.encode()
         self.scheme = scheme.encode()
         self.trusted = trusted
+        self._ids = secrets.token_hex(4).encode()
+        self._count = 0
+
+    def request_id(self) -> bytes:
+        """A new one, for a request that came without."""
+        self._count += 1
+        return b"%b-%x" % (self._ids, self._count)
 
     def request(self, head: RequestHead, peer: bytes, fallback_host: bytes) -> bytes:
         """The head of a request, but for its last lines, which change with each try."""
@@ -32,6 +40,9 @@ class Hop:
             b"%b %b HTTP/1.1\r\nHost: %b" % (head.method, head.target, host),
             *head.plain,
         ]
+        if not head.request_id:
+            head.request_id = self.request_id()
+            lines.append(b"X-Request-Id: " + head.request_id)
         told: list[bytes] = []
         seen_by = peer
         if self.trusted:

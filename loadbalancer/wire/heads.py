@@ -52,13 +52,19 @@ class HeadReader:
         self._held = b""
         self._may_skip = self._skips_empty_line
         self.rest = data[end + 4 :]
-        return data[:end].split(b"\r\n")
+        lines = data[:end].split(b"\r\n")
+        if len(lines[0]) > self._limits.start_line:
+            self._judge(data, 0)
+        return lines
 
     def _judge(self, data: bytes, seen: int) -> None:
+        """Whatever is wrong first, byte by byte, is what counts."""
         limits = self._limits
-        if _BARE(data, seen, limits.head):
+        most = limits.start_line + 2
+        start_too_long = len(data) >= most and data.find(b"\r\n", 0, most) < 0
+        if _BARE(data, seen, most if start_too_long else limits.head + 1):
             raise bad("A CR or LF stands alone")
-        if len(data) > limits.start_line + 1 and data.find(b"\r\n", 0, limits.start_line + 2) < 0:
+        if start_too_long:
             raise Reject(414, "uri-too-long", "The request line is too long")
         if len(data) > limits.head:
             raise Reject(431, "head-too-large", "The head is too large")

@@ -134,8 +134,6 @@ class RequestParser:
     def _parse(self, lines: list[bytes]) -> RequestHead:
         limits = self._limits
         start = lines[0]
-        if len(start) > limits.start_line:
-            raise Reject(414, "uri-too-long", "The request line is too long")
         if len(lines) - 1 > limits.fields:
             raise Reject(431, "too-many-fields", f"More than {limits.fields} fields")
         method, target, minor = _start_line(start)

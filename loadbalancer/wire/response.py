@@ -57,6 +57,14 @@ class ResponseHead:
         self.keep_alive = minor == 1
         self.upgrade = b""
 
+    def field(self, name: bytes) -> bytes:
+        """The value of a field that is passed on, by its name in lower case; empty without it."""
+        for line in self.plain:
+            own, _, value = line.partition(b": ")
+            if own.lower() == name:
+                return value
+        return b""
+
     @property
     def until_close(self) -> bool:
         """Only the end of the connection ends the body (section 6.3, rule 8)."""

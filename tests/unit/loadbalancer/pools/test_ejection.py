@@ -1,0 +1,46 @@
+"""Passive checks of one instance."""
+
+from loadbalancer.pools.ejection import Ejection
+from loadbalancer.pools.settings import EjectSettings
+
+SETTINGS = EjectSettings(failures=3, errors=5, seconds=5, longest=12, forgiven_after=60)
+
+
+def test_failures_in_a_row_and_only_those_in_a_row() -> None:
+    ejection = Ejection(SETTINGS)
+    assert [ejection.failed() for _ in range(2)] == [False, False]
+    ejection.fine()
+    assert [ejection.failed() for _ in range(3)] == [False, False, True]
+
+
+def test_errors_are_counted_apart_and_an_error_is_an_answer() -> None:
+    ejection = Ejection(SETTINGS)
+    ejection.failed()
+    ejection.failed()
+    assert [ejection.erred() for _ in range(5)] == [False] * 4 + [True]
+    assert ejection.failures == 0
+
+
+def test_it_comes_back_only_after_its_time_and_a_good_check() -> None:
+    ejection = Ejection(SETTINGS)
+    ejection.eject("why", now=100)
+    assert [ejection.check_succeeded(now) for now in (104.9, 105, 106)] == [False, True, False]
+    assert (ejection.active, ejection.failures, ejection.errors) == (False, 0, 0)
+
+
+def test_each_ejection_is_longer_up_to_a_limit_and_forgiven_after_a_time() -> None:
+    ejection = Ejection(SETTINGS)
+    now, lasted = 0.0, []
+    for _ in range(4):
+        lasted.append(ejection.eject("why", now))
+        now += lasted[-1]
+        ejection.check_succeeded(now)
+    assert lasted == [5, 10, 12, 12]
+    assert ejection.total == 4
+    assert ejection.eject("why", now + 61) == 5
+
+
+def test_no_second_ejection_while_one_lasts() -> None:
+    ejection = Ejection(SETTINGS)
+    ejection.eject("why", now=0)
+    assert not any(ejection.failed() for _ in range(10))
