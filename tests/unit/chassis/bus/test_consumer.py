@@ -60,6 +60,7 @@ def consumer_of(
     handle: Callable[[list[Event]], Awaitable[None]],
     letters: Letters | None = None,
     concurrency: int = 1,
+    batch: int = 200,
 ) -> Consumer:
     return Consumer(
         brokers="nowhere:9092",
@@ -70,6 +71,7 @@ def consumer_of(
         client_id="tests-a-1",
         zone="a",
         concurrency=concurrency,
+        batch=batch,
     )
 
 
@@ -294,6 +296,32 @@ async def test_the_offset_is_committed_after_the_effect() -> None:
     consumer._poll(kafka)
 
     assert kafka.commits == [{HERE: 9}]
+    assert kafka.paused == set()
+
+
+async def test_a_poll_is_handled_in_batches_each_with_its_commit() -> None:
+    kafka, effects = FakeKafka(HERE), Effects()
+    gate, inner = asyncio.Event(), effects.__call__
+
+    async def handle(events: list[Event]) -> None:
+        if len(effects.calls) == 2:
+            await gate.wait()
+        await inner(events)
+
+    consumer = consumer_of(handle, batch=2)
+    kafka.records[HERE] = records("a", "b", "c", "d", "e", begin=7)
+    consumer._poll(kafka)
+    while len(effects.calls) < 2:
+        await asyncio.sleep(0)
+    consumer._poll(kafka)
+    assert kafka.commits == [{HERE: 11}]
+    assert kafka.paused == {HERE}
+
+    gate.set()
+    await all_done(consumer)
+    consumer._poll(kafka)
+    assert effects.calls == [["a", "b"], ["c", "d"], ["e"]]
+    assert kafka.commits == [{HERE: 11}, {HERE: 12}]
     assert kafka.paused == set()
 
 
