@@ -218,15 +218,19 @@ class Exchange:
         self._expect_answer(now)
 
     def _expect_answer(self, now: float) -> None:
-        if not self._received:
-            self._expect_body(now)
-            return
-        if not self._whole:  # patience with the answer begins when a long body ends
-            self._deadline = now + self._seconds
+        upload, instance = self._upload, self.instance
+        if upload is not None:
+            if not upload.done:
+                self._expect_body(now)
+                return
+            if not upload.whole:  # patience with the answer begins when a long body ends
+                self.due = self._deadline = now + self._seconds
+                return
         self.due = self._deadline
-        instance, most = self.instance, self.pool.settings.retry.tries
-        if instance is not None and self.head.repeatable and self._whole and self.tries < most:
-            self.due = min(self.due, now + instance.patience)
+        if instance is not None and self.head.repeatable:
+            late = now + instance.patience
+            if late < self.due and self.tries < self.pool.settings.retry.tries:
+                self.due = late
 
     @property
     def _whole(self) -> bool:
@@ -490,8 +494,10 @@ class Exchange:
         pool = self.pool
         if self.phase is WAITING:
             pool.waiting.remove(self)
-        self._stop_dialing()
-        self._drop_link()
+        if self.dialing is not None:
+            self._stop_dialing()
+        if self._link is not None:
+            self._drop_link()
         if self.instance is not None:
             self.instance.in_flight -= 1
         self.phase = DONE

@@ -307,7 +307,8 @@ class Link(Wire):
         """Rests until the next request."""
         self._exchange = None
         self._used = True
-        self.resume()
+        if not self._reading:
+            self.resume()
         if self.usable:
             self.due = now + self._instance.idle_seconds
             self._instance.idle.append(self)

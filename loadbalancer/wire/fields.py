@@ -8,6 +8,8 @@ with the canonical form in which it is passed on: `Name: value`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import NamedTuple
 
 from loadbalancer.wire.reject import bad
 
@@ -64,6 +66,10 @@ _UNIQUE = frozenset({b"cookie", b"set-cookie", b"authorization", b"x-request-id"
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _VALUE_BYTES = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 
+# Named by Connection, these would take the message's own meaning away.
+_NEVER_HOP = frozenset({b"host", b"content-length", b"transfer-encoding", b"trailer"})
+_CONNECTION_OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
+
 _MEMO_LINES = 4_096
 _MEMO_LINE_BYTES = 256
 _MEMO_NAMES = 1_024
@@ -74,19 +80,48 @@ def is_token(text: bytes) -> bool:
     return _TOKEN(text) is not None
 
 
-def tokens(value: bytes) -> list[bytes]:
-    """The members of a comma-separated list, in lower case; empty members do not count."""
-    return [member for part in value.lower().split(b",") if (member := part.strip(b" \t"))]
+class Options(NamedTuple):
+    """What a Connection field says (RFC 9112, section 9.3, and RFC 9110, section 7.6.1)."""
+
+    close: bool
+    keep_alive: bool
+    upgrade: bool
+    named: tuple[bytes, ...]
+    """Fields, in lower case, that are meant for this connection alone."""
+
+
+@lru_cache(maxsize=256)
+def connection_options(value: bytes) -> Options:
+    """Reads the value of Connection, or the values of several, joined by commas.
+
+    Raises:
+        Reject: it names a field that belongs to the message.
+    """
+    members = {member for part in value.lower().split(b",") if (member := part.strip(b" \t"))}
+    if not _NEVER_HOP.isdisjoint(members):
+        raise bad("Connection names a field that belongs to the message")
+    return Options(
+        b"close" in members,
+        b"keep-alive" in members,
+        b"upgrade" in members,
+        tuple(members - _CONNECTION_OPTIONS),
+    )
+
+
+def is_kept(options: Options, minor: int) -> bool:
+    """Does the connection outlast this message of HTTP/1.`minor`?"""
+    return not options.close and (minor == 1 or options.keep_alive)
 
 
 class Lines:
     """Checks field lines and tells those with a meaning to us from those without."""
 
-    __slots__ = ("_kinds", "_known", "_names")
+    __slots__ = ("_kinds", "_names", "_plain", "_special")
 
     def __init__(self, kinds: dict[bytes, int]) -> None:
         self._kinds = kinds
-        self._known: dict[bytes, Field] = {}
+        self._plain: dict[bytes, bytes] = {}
+        self._special: dict[bytes, Field] = {}
         self._names: dict[bytes, tuple[int, bool]] = {}
 
     def sort(self, lines: list[bytes]) -> tuple[list[bytes], list[Field]]:
@@ -95,13 +130,15 @@ class Lines:
         Raises:
             Reject: a line is not a field line (RFC 9112, section 5).
         """
-        known = self._known
+        known, special_known = self._plain, self._special
         plain: list[bytes] = []
         special: list[Field] = []
         for line in lines:
-            field = known.get(line)
-            if field is None:
-                field = self._learn(line)
+            canonical = known.get(line)
+            if canonical is not None:
+                plain.append(canonical)
+                continue
+            field = special_known.get(line) or self._learn(line)
             if field[0] == PLAIN:
                 plain.append(field[1])
             else:
@@ -121,9 +158,13 @@ class Lines:
         kind, memorable = verdict
         field = (kind, name + b": " + value, value)
         if memorable and len(line) <= _MEMO_LINE_BYTES:
-            if len(self._known) >= _MEMO_LINES:
-                self._known.clear()
-            self._known[line] = field
+            if len(self._plain) + len(self._special) >= _MEMO_LINES:
+                self._plain.clear()
+                self._special.clear()
+            if kind == PLAIN:
+                self._plain[line] = field[1]
+            else:
+                self._special[line] = field
         return field
 
     def _learn_name(self, name: bytes, colon: bytes) -> tuple[int, bool]:
@@ -143,7 +184,7 @@ class Lines:
         return verdict
 
 
-def without(plain: list[bytes], names: list[bytes]) -> list[bytes]:
+def without(plain: list[bytes], names: tuple[bytes, ...]) -> list[bytes]:
     """Drops the fields that a Connection field named as its own (RFC 9110, section 7.6.1)."""
     return [line for line in plain if line.partition(b":")[0].lower() not in names]
 

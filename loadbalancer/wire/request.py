@@ -6,6 +6,7 @@ Section numbers are those of RFC 9112 where no other is named.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from loadbalancer.wire import fields
 from loadbalancer.wire.fields import (
@@ -30,7 +31,7 @@ from loadbalancer.wire.reject import Reject, bad
 # RFC 3986, and in the query what browsers leave as it is (URL standard, query percent-encode set).
 _PATH = rb"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*"
 _QUERY = rb"(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@%/?\[\]{}|^`\\]*)?"
-_TARGET_BYTES = b"-._~!$&'()*+,;=:@%/" + bytes(
+_TARGET_BYTES = b"-._~!$&'()*+,;=:@%/?" + bytes(
     [*range(0x30, 0x3A), *range(0x41, 0x5B), *range(0x61, 0x7B)]
 )
 _TARGET = re.compile(_PATH + _QUERY).fullmatch
@@ -46,9 +47,6 @@ _MAX_PORT = 65_535
 
 # RFC 9110, section 9.2.2: doing it twice has the effect of doing it once.
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
-# Named by Connection, these would take the message's own meaning away.
-_NEVER_HOP = frozenset({b"host", b"content-length", b"transfer-encoding", b"trailer"})
-_KEPT_CONNECTION = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
 
 
 class RequestHead:
@@ -115,7 +113,6 @@ class RequestParser:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._lines = Lines(fields.REQUEST_KINDS)
-        self._hosts: dict[bytes, bytes] = {}
 
     def parse(self, lines: list[bytes]) -> RequestHead:
         """Reads a head: its request line and its field lines.
@@ -142,7 +139,7 @@ class RequestParser:
         if special:
             self._interpret(head, special)
         if not target.startswith(b"/"):
-            _other_form(head, self._hosts)
+            _other_form(head)
         if not head.host and minor:
             raise bad("No Host")
         if head.length is not None and head.length > limits.body:
@@ -158,7 +155,7 @@ class RequestParser:
                 if head.host:
                     raise bad("More than one Host")
                 head.host = value
-                head.host_name = self._hosts.get(value) or _learn_host(value, self._hosts)
+                head.host_name = _host_name(value)
             elif kind == CONNECTION:
                 connection = value if connection is None else connection + b"," + value
             elif kind == LENGTH:
@@ -226,7 +223,7 @@ def _start_line(line: bytes) -> tuple[bytes, bytes, int]:
     return method, target, minor
 
 
-def _other_form(head: RequestHead, hosts: dict[bytes, bytes]) -> None:
+def _other_form(head: RequestHead) -> None:
     """Sections 3.2.2 and 3.2.4: a whole URL, which names the host itself, or `*`."""
     if head.target == b"*":
         if head.method != b"OPTIONS":
@@ -236,7 +233,7 @@ def _other_form(head: RequestHead, hosts: dict[bytes, bytes]) -> None:
     if match is None:
         raise bad("The target is neither a path nor a URL of http")
     authority, rest = match[1], match[2]
-    name = _learn_host(authority, hosts)
+    name = _host_name(authority)
     if head.host and head.host.lower() != authority.lower():
         raise bad("The target and Host name different hosts")
     head.host, head.host_name = authority, name
@@ -248,16 +245,13 @@ def _other_form(head: RequestHead, hosts: dict[bytes, bytes]) -> None:
         raise bad("The target has a character that must be encoded")
 
 
-def _learn_host(value: bytes, known: dict[bytes, bytes]) -> bytes:
+@lru_cache(maxsize=1_024)
+def _host_name(value: bytes) -> bytes:
     """The name in a Host, in lower case and without the port (section 3.2)."""
     match = _HOST(value)
     if match is None or (match[2] and int(match[2]) > _MAX_PORT):
         raise bad("Host is not a host name and port")
-    name = match[1].lower()
-    if len(known) >= 1_024:  # noqa: PLR2004 - a bounded memo
-        known.clear()
-    known[value] = name
-    return name
+    return match[1].lower()
 
 
 def _transfer_coding(head: RequestHead, coding: bytes, sized: bool) -> None:
@@ -276,21 +270,14 @@ def _transfer_coding(head: RequestHead, coding: bytes, sized: bool) -> None:
 
 
 def _connection(head: RequestHead, connection: bytes) -> None:
-    """Section 9.3 and RFC 9110, section 7.6.1."""
-    options = fields.tokens(connection)
-    if b"close" in options:
-        head.keep_alive = False
-    elif b"keep-alive" in options:
-        head.keep_alive = True
-    if b"upgrade" not in options or head.minor == 0:
+    options = fields.connection_options(connection)
+    head.keep_alive = fields.is_kept(options, head.minor)
+    if not options.upgrade or head.minor == 0:
         head.upgrade = b""
-    named = [option for option in options if option not in _KEPT_CONNECTION]
-    if not named:
+    if not options.named:
         return
-    if not _NEVER_HOP.isdisjoint(named):
-        raise bad("Connection names a field that belongs to the message")
-    head.plain = fields.without(head.plain, named)
-    if b"idempotency-key" in named:
+    head.plain = fields.without(head.plain, options.named)
+    if b"idempotency-key" in options.named:
         head.keyed = False
-    if b"x-request-id" in named:
+    if b"x-request-id" in options.named:
         head.request_id = b""

@@ -20,8 +20,6 @@ FINAL = 200
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
 _MEMO_STATUSES = 256
-_NEVER_HOP = frozenset({b"content-length", b"transfer-encoding", b"trailer"})
-_KEPT_CONNECTION = frozenset({b"close", b"keep-alive", b"upgrade"})
 
 
 class ResponseHead:
@@ -132,18 +130,7 @@ def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:  #
             raise bad("Transfer-Encoding is not chunked")
         head.chunked = True
     if connection is not None:
-        _connection(head, connection)
-
-
-def _connection(head: ResponseHead, connection: bytes) -> None:
-    options = fields.tokens(connection)
-    if b"close" in options:
-        head.keep_alive = False
-    elif b"keep-alive" in options:
-        head.keep_alive = True
-    named = [option for option in options if option not in _KEPT_CONNECTION]
-    if not named:
-        return
-    if not _NEVER_HOP.isdisjoint(named):
-        raise bad("Connection names a field that belongs to the message")
-    head.plain = fields.without(head.plain, named)
+        options = fields.connection_options(connection)
+        head.keep_alive = fields.is_kept(options, minor)
+        if options.named:
+            head.plain = fields.without(head.plain, options.named)
