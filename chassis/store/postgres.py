@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -92,7 +92,7 @@ class Database:
             connection_class=_Connection,
             timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
-            max_inactive_connection_lifetime=120,
+            max_inactive_connection_lifetime=0,
             server_settings={"jit": "off"},
         )
         try:
@@ -171,6 +171,19 @@ class Database:
                         await fill(connection)
             finally:
                 await connection.execute("RESET ALL")
+        await self._fill_pool()
+
+    async def _fill_pool(self) -> None:
+        """Opens every connection, and has the client learn the types of arrays on each.
+
+        When another zone dies its work comes here at once: no time then to open connections.
+        """
+        async with AsyncExitStack() as held:
+            for _ in range(self._pool.get_max_size()):
+                connection = await held.enter_async_context(
+                    self._pool.acquire(timeout=_ACQUIRE_SECONDS)
+                )
+                await connection.fetch("SELECT $1::uuid[], $2::int[]", [], [])
 
     async def _persist(self, operation: str, once: Callable[[], Awaitable[T]]) -> T:
         """Up to three tries, within the request's deadline."""

@@ -106,10 +106,12 @@ class Redis:
                 return (await pipeline.execute())[1]
 
         async def at_some_replica() -> bytes | None:
-            replicas = [r for r in (await self._shard(key)).replicas if r not in self._silent]
+            replicas = (await self._shard(key)).replicas
             if not replicas:
-                raise StoreUnavailable("Redis: no replica answers")
-            value = await self._at(random.choice(replicas), read)  # noqa: S311 - no secret
+                raise StoreUnavailable("Redis: no replica is known")
+            # The last word there is: better to ask one that was silent than to ask nobody.
+            some = [r for r in replicas if r not in self._silent] or list(replicas)
+            value = await read(self._node(random.choice(some)))  # noqa: S311 - no secret
             return value if isinstance(value, bytes) else None
 
         return await self._measured("get_stale", at_some_replica, seconds)

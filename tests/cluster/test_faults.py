@@ -81,12 +81,11 @@ async def test_a_killed_kafka_leader_delays_and_loses_nothing(edges: Edges, load
 
 
 def _leader_of_orders() -> str:
-    """The broker that leads partition 0 of the topic orders; zones are numbered a, b, c."""
+    """The broker that leads partition 0 of the topic orders; zones a, b, c have numbers 1, 2, 3."""
     number = docker(
         "compose", "run", "--rm", "--no-deps", "-T", "tools", "python", "-c",
-        "import os; from kafka import KafkaConsumer as C;"
-        "c = C(bootstrap_servers=os.environ['KAFKA_BROKERS'].split(','));"
-        "c.partitions_for_topic('orders');"
-        "print(c._client.cluster.leader_for_partition(('orders', 0)))",
+        "import os; from kafka import KafkaAdminClient;"
+        "admin = KafkaAdminClient(bootstrap_servers=os.environ['KAFKA_BROKERS'].split(','));"
+        "print(admin.describe_topics(['orders'])[0]['partitions'][0]['leader_id'])",
     )  # fmt: skip
     return f"kafka-{'abc'[int(number.split()[-1]) - 1]}-1"
