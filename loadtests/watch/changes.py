@@ -33,7 +33,8 @@ async def tell(url: str, since: float, until: float) -> None:
         while time.time() < until:
             now = await collector.balancer(url)
             for change in changes(before, now):
-                at = max(0.0, time.time() - since - change.ago)
+                # Older than the last look: it was so before its name was known.
+                at = max(0.0, time.time() - since - min(change.ago, _EVERY_SECONDS))
                 print(f"  {clock(at)}.{int(at * 10) % 10}  {host(url)}: {change.what}", flush=True)  # noqa: T201
             before = now
             await asyncio.sleep(_EVERY_SECONDS)
