@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from time import monotonic as clock
 
 from loadbalancer.pools.pool import Pool
 
-_THREADS = 4
+_MOST_THREADS = 32
 _INTERVAL = 1.0
+_ALIVE_SECONDS = 3.0
 # Said by the name service itself: there is no such name, or it has no address.
 _NO_ADDRESS = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
@@ -33,7 +33,10 @@ class Resolver:
 
     def __init__(self, sources: list[Source]) -> None:
         self._sources = sources
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolver")
+        # One a name: Docker takes a second to know nothing of a name, and others must not wait.
+        threads = min(max(1, len(sources)), _MOST_THREADS)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolver")
+        self._answered = -_ALIVE_SECONDS
         self._running: set[Source] = set()
         self._unasked = set(sources)
         self.first_round = asyncio.Event()
@@ -65,10 +68,15 @@ class Resolver:
             self.first_round.set()
         if answer.cancelled():
             return
-        with contextlib.suppress(OSError):  # the name service is away: what was known stays
-            source.pool.discovered(
-                source.name, answer.result(), source.zone, clock(), source.weight
-            )
+        now = clock()
+        try:
+            found = answer.result()
+            self._answered = now
+        except OSError:
+            if now - self._answered > _ALIVE_SECONDS:
+                return  # the name service is away: what was known stays
+            found = []  # it answers for other names: this one has no address
+        source.pool.discovered(source.name, found, source.zone, now, source.weight)
 
 
 def addresses(name: str, port: int) -> list[tuple[str, int]]:
