@@ -64,6 +64,7 @@ def about(kind: str, order_id: str, show_id: int) -> Event:
         "seats": [1, 2],
         "amount": 3000,
         "currency": "EUR",
+        "card": "tok_ok",
     }
     return Event.about(order_id, kind, str(show_id), data)
 

@@ -164,17 +164,13 @@ def test_while_the_acquirer_fails_orders_wait_and_none_is_given_up(
     assert {e.type for e in told} == {"PaymentCaptured"}
     assert len({e.id for e in told}) == 40
     assert all(charged(acquirer, o) for o in orders)
-    assert metric(one, 'bus_dead_letters_total{group="payments"}') == 0
     assert metric(one, 'breaker_state{name="acquirer"}') == 0
 
 
 def test_killed_between_charge_and_telling_it_charges_once_and_tells(
-    bus: Bus, acquirer: httpx.Client, one: Service, start_payments: StartPayments
+    bus: Bus, acquirer: httpx.Client, start_payments: StartPayments
 ) -> None:
-    one.kill()  # nobody else may take the order
-    turn(
-        acquirer, latency_ms=8_000
-    )  # the charge is made after four seconds, the answer comes later
+    turn(acquirer, latency_ms=8_000)  # charged after four seconds, answered after eight
     victim, order = start_payments(ATTEMPT_SECONDS="20", CHARGE_SECONDS="20"), placed()
     bus.publish("orders", order)
     wait_until(lambda: charged(acquirer, order), "a charge")
@@ -185,9 +181,9 @@ def test_killed_between_charge_and_telling_it_charges_once_and_tells(
     start_payments()
     told = payments_of(bus, order)
 
-    assert {e.id for e in told} == {
+    assert [e.id for e in told] == [
         str(uuid.uuid5(uuid.UUID(order.data["order_id"]), "PaymentCaptured"))
-    }
+    ]
     assert told[0].data["acquirer_reference"] == first["id"]
     assert acquirer.get(f"/charges/{order.data['order_id']}").json() == first
 
