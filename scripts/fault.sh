@@ -76,6 +76,13 @@ mend() {
   echo "$verb $(names <<<"$broken")"
 }
 
+# The engine calls a paused container unhealthy, and its check rests half a minute once it was well
+# (docker/healthy): without its mark it answers at once.
+check_soon() {
+  awk '$4 == "paused" { print $2 }' <<<"$targets" |
+    xargs -P "$AT_ONCE" -I '{}' docker exec '{}' rm -f /tmp/.healthy
+}
+
 reconnect() {
   local instance container line healed=()
   if [ ! -s "$CUT" ]; then return; fi
@@ -125,6 +132,7 @@ if [ "$action" = heal ]; then
   targets=$everything
   if [ $# -gt 0 ]; then targets=$(select_targets "$@"); fi
   mend "unpaused" paused docker unpause
+  check_soon
   reconnect
   mend "started" 'exited|created|dead' docker start
   await_health
