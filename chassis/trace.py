@@ -41,4 +41,4 @@ class Trace:
 
 def _hex(bits: int) -> str:
     # Ids, not secrets: asking the system for each lets other threads in, which costs most of all.
-    return f"{random.getrandbits(bits):0{bits // 4}x}"  # noqa: S311 - as said
+    return f"{random.getrandbits(bits):0{bits // 4}x}"
