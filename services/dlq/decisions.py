@@ -1,4 +1,8 @@
-"""What a dead letter says, and which ones are to be replayed: pure."""
+"""What a dead letter says, and which ones are to be replayed: pure.
+
+A record that several groups gave up lies here once for each of them. It goes back to its topic
+once, where all groups read it: those that had its effect before know it by its id.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any
 
 import orjson
 
+_SOURCE = ("source_topic", "source_partition", "source_offset")
 _METADATA_BYTES = 4_096
 """What Kafka keeps beside a committed offset (offset.metadata.max.bytes)."""
 
@@ -25,6 +30,7 @@ class Letter:
     offset: int
     time: datetime
     topic: str
+    source: str
     group: str
     type: str
     error: str
@@ -41,6 +47,7 @@ class Letter:
             offset=record.offset,
             time=datetime.fromtimestamp(record.timestamp / 1000, UTC),
             topic=headers.get("source_topic", ""),
+            source=":".join(headers.get(name, "") for name in _SOURCE),
             group=headers.get("group", "?"),
             type=_event_type(record.value),
             error=headers.get("error", "?"),
@@ -94,17 +101,20 @@ class Progress:
 
 
 def choose(wish: str, letters: list[Letter], progress: Mapping[int, Progress]) -> list[Letter]:
-    """Which letters to replay: `all` that were not yet, or `partition:offset` whether or not.
+    """Which letters to send: of `all` that were not yet, or `partition:offset` whether or not.
+
+    Of several letters about one record, one.
 
     Raises:
         CannotReplay: there is no such letter, or it does not say where it came from.
     """
     if wish == "all":
-        chosen = [
-            letter
-            for letter in letters
+        waiting = {
+            letter.source: letter
+            for letter in reversed(letters)
             if letter.topic and not progress.get(letter.partition, Progress()).has(letter.offset)
-        ]
+        }
+        chosen = sorted(waiting.values(), key=lambda one: (one.time, one.partition, one.offset))
     else:
         chosen = [letter for letter in letters if letter.name == wish]
         if not chosen:
@@ -117,14 +127,14 @@ def choose(wish: str, letters: list[Letter], progress: Mapping[int, Progress]) -
 def after_replay(
     wish: str, chosen: list[Letter], letters: list[Letter], progress: Mapping[int, Progress]
 ) -> dict[int, Progress]:
-    """The progress of the partitions that changed."""
-    read = chosen if wish != "all" else letters
+    """The progress of the partitions that changed: all letters about a record that was sent."""
+    sent = {letter.source for letter in chosen}
+    done = [letter for letter in letters if wish == "all" or letter.source in sent]
     changed = {}
-    for partition in sorted({letter.partition for letter in read}):
+    for partition in sorted({letter.partition for letter in done}):
         was = progress.get(partition, Progress())
-        offsets = [letter.offset for letter in chosen if letter.partition == partition]
-        last = max(letter.offset for letter in read if letter.partition == partition)
-        now = was.add(offsets, upto=last + 1 if wish == "all" else None)
+        offsets = [letter.offset for letter in done if letter.partition == partition]
+        now = was.add(offsets, upto=max(offsets) + 1 if wish == "all" else None)
         if now != was:
             changed[partition] = now
     return changed

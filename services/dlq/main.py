@@ -35,7 +35,7 @@ def run(topic: DeadLetterTopic, wish: str) -> None:
     topic.remember(changed)
     for letter in chosen:
         print(f"{letter.name} {letter.type} sent back to {letter.topic}")
-    print(f"{len(chosen)} replayed, {len(letters)} dead letters in all")
+    print(f"{len(chosen)} replayed")
 
 
 def main() -> int:

@@ -25,7 +25,13 @@ def dlq(brokers: str, replay: str = "") -> subprocess.CompletedProcess[str]:
 def send_dead_letters(brokers: str, *values: bytes) -> None:
     producer = KafkaProducer(bootstrap_servers=brokers, acks="all")
     for value in values:
-        headers = [("source_topic", b"orders"), ("group", b"tickets"), ("error", b"KeyError: x")]
+        headers = [
+            ("source_topic", b"orders"),
+            ("source_partition", b"0"),
+            ("source_offset", uuid.uuid4().hex.encode()),
+            ("group", b"tickets"),
+            ("error", b"KeyError: x"),
+        ]
         producer.send("dead-letters", value, b"7", headers=headers, partition=0).get(10)
     producer.close()
 

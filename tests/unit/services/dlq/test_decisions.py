@@ -6,10 +6,21 @@ import pytest
 from services.dlq.decisions import CannotReplay, Letter, Progress, after_replay, choose, table
 
 
-def letter(partition: int, offset: int, topic: str = "orders") -> Letter:
-    time = datetime(2030, 1, 2, 3, 4, offset, tzinfo=UTC)
+def letter(
+    partition: int, offset: int, topic: str = "orders", source: str = "", group: str = "tickets"
+) -> Letter:
     return Letter(
-        partition, offset, time, topic, "tickets", "OrderConfirmed", "Bad: no", "3", b"7", b"{}"
+        partition=partition,
+        offset=offset,
+        time=datetime(2030, 1, 2, 3, 4, offset, tzinfo=UTC),
+        topic=topic,
+        source=source or f"{topic}:{partition}:{offset}",
+        group=group,
+        type="OrderConfirmed",
+        error="Bad: no",
+        tries="3",
+        key=b"7",
+        value=b"{}",
     )
 
 
@@ -100,6 +111,15 @@ def test_after_one_all_takes_the_others() -> None:
     progress = after_replay("0:1", chosen, LETTERS, {})
     assert progress == {0: Progress(0, frozenset({1}))}
     assert [x.name for x in choose("all", LETTERS, progress)] == ["0:0", "0:2", "1:5"]
+
+
+def test_a_record_that_several_groups_gave_up_goes_back_once() -> None:
+    letters = [letter(0, n, source="orders:5:1", group=f"group-{n}") for n in range(6)]
+    assert [x.name for x in choose("all", letters, {})] == ["0:0"]
+    one = choose("0:3", letters, {})
+    progress = after_replay("0:3", one, letters, {})
+    assert progress == {0: Progress(0, frozenset(range(6)))}
+    assert choose("all", letters, progress) == []
 
 
 def test_a_replay_that_changes_nothing_commits_nothing() -> None:
