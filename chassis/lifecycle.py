@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import uvicorn
 import uvloop
@@ -54,7 +54,9 @@ class Lifecycle:
         """`step` of the start is done."""
         self._steps.setdefault(step, asyncio.Event()).set()
 
-    def after(self, step: str, work: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    def after(
+        self, step: str, work: Callable[P, Awaitable[T]]
+    ) -> Callable[P, Coroutine[Any, Any, T]]:
         """`work`, which begins only once `step` of the start is done, however early it is called.
 
         For what runs beside the start: a consumer whose tables are still being made would take

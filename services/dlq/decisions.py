@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+_ERROR_SHOWN = 90
 _SOURCE = ("source_topic", "source_partition", "source_offset")
 _METADATA_BYTES = 4_096
 """What Kafka keeps beside a committed offset (offset.metadata.max.bytes)."""
@@ -154,7 +155,7 @@ def table(letters: list[Letter], progress: Mapping[int, Progress]) -> str:
             letter.type,
             letter.tries,
             "yes" if progress.get(letter.partition, Progress()).has(letter.offset) else "",
-            letter.error,
+            letter.error[:_ERROR_SHOWN],
         )
         for letter in sorted(letters, key=lambda one: (one.time, one.partition, one.offset))
     ]

@@ -21,6 +21,7 @@ from services.notifications.config import NotificationsSettings
 from services.notifications.subscribers import ALL
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_TABLES = "tables"
 _HOUSEKEEPING_SECONDS = 600
 
 
@@ -28,7 +29,6 @@ _HOUSEKEEPING_SECONDS = 600
 async def build(settings: NotificationsSettings, life: Lifecycle) -> AsyncIterator[FastAPI]:
     """All parts of one instance, opened in order and closed in reverse."""
     subscribers = [ALL[name] for name in settings.subscribers]
-    tables_are_there = asyncio.Event()
 
     async with (
         Database.open(
@@ -36,19 +36,10 @@ async def build(settings: NotificationsSettings, life: Lifecycle) -> AsyncIterat
         ) as database,
         Producer.open(settings.kafka_brokers, settings.instance) as producer,
     ):
-
-        async def migrate() -> None:
-            await database.migrate(SCHEMA, MIGRATIONS)
-            tables_are_there.set()
-
-        async def subscribe() -> None:
-            """Only with tables: a record that meets none would go to the dead letters."""
-            await tables_are_there.wait()
-            await fan_out(settings, subscribers, producer)
-
+        subscribe = partial(fan_out, settings, subscribers, producer)
         async with (
-            startup(life, "migrate", migrate),
-            background("subscribers", subscribe),
+            startup(life, _TABLES, partial(database.migrate, SCHEMA, MIGRATIONS)),
+            background("subscribers", life.after(_TABLES, subscribe)),
             background("housekeeping", partial(_housekeeping, database)),
         ):
             yield create_app(settings, life, database)
