@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
@@ -17,7 +18,8 @@ _EVERY_SECONDS = 2.0
 _STALE_SECONDS = 6.0
 _REQUEST_MS = 2_000
 _DEAD_LETTERS = "dead-letters"
-_NOT_CONSUMERS = frozenset({"dlq-replay"})
+_REPLAY = "dlq-replay"
+"""Not a consumer of events: its offsets say which dead letters were sent back."""
 
 
 class KafkaThread:
@@ -72,8 +74,9 @@ class KafkaThread:
 
 def _look(admin: Any) -> KafkaSeen:
     brokers = admin.describe_cluster()["brokers"]
-    groups = {group["group_id"] for group in admin.list_groups()} - _NOT_CONSUMERS
-    committed = admin.list_group_offsets(sorted(groups)) if groups else {}
+    groups = sorted({group["group_id"] for group in admin.list_groups()})
+    committed = admin.list_group_offsets(groups) if groups else {}
+    replayed = committed.pop(_REPLAY, {})
     wanted = {partition for offsets in committed.values() for partition in offsets}
     ends = _offsets(admin, wanted, OffsetSpec.LATEST)
     lag = {
@@ -85,10 +88,11 @@ def _look(admin: Any) -> KafkaSeen:
         for group, offsets in committed.items()
         if offsets
     }
-    return KafkaSeen(frozenset(b["host"] for b in brokers), lag, _dead_letters(admin))
+    return KafkaSeen(frozenset(b["host"] for b in brokers), lag, _dead_letters(admin, replayed))
 
 
-def _dead_letters(admin: Any) -> int:
+def _dead_letters(admin: Any, replayed: Mapping[TopicPartition, Any]) -> int:
+    """Those that were not sent back yet."""
     topics = admin.describe_topics([_DEAD_LETTERS])
     partitions = {
         TopicPartition(_DEAD_LETTERS, partition["partition_index"])
@@ -97,7 +101,8 @@ def _dead_letters(admin: Any) -> int:
     }
     first = _offsets(admin, partitions, OffsetSpec.EARLIEST)
     last = _offsets(admin, partitions, OffsetSpec.LATEST)
-    return sum(last.values()) - sum(first.values())
+    done = {partition: at.offset for partition, at in replayed.items()}
+    return sum(max(0, end - max(first[p], done.get(p, 0))) for p, end in last.items())
 
 
 def _offsets(admin: Any, partitions: set[TopicPartition], spec: Any) -> dict[TopicPartition, int]:

@@ -56,7 +56,7 @@ class BalancerSeen:
 
 @dataclass(frozen=True, slots=True)
 class KafkaSeen:
-    """Brokers alive by host name, each group's lag in events, dead letters in all."""
+    """Brokers alive by host name, each group's lag in events, dead letters not yet sent back."""
 
     brokers: frozenset[str]
     lag: dict[str, int]
