@@ -11,16 +11,20 @@ import json
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from loadbalancer.wire.canonical import answer, problem
+from loadbalancer.wire.canonical import answer, details
 from loadbalancer.wire.heads import HeadReader
 from loadbalancer.wire.limits import Limits
-from loadbalancer.wire.reject import Reject
+from loadbalancer.wire.reject import Problem, Reject
 from loadbalancer.wire.request import RequestHead, RequestParser
 
 if TYPE_CHECKING:
     from loadbalancer.balancer import Balancer
 
 _SECONDS = 5.0
+_UNAUTHORIZED = Problem(401, "unauthorized", "A token is needed")
+_NOTHING = Problem(404, "not-found", "GET /state, /metrics")
+_NOBODY = Problem(404, "not-found", "There is no such pool or instance")
+_NO_COMMAND = Problem(404, "not-found", "POST /pools/POOL/instances/NAME/drain")
 _READ = 16_384
 _TEXT = "text/plain; charset=utf-8"
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
@@ -51,7 +55,7 @@ class Admin:
                     writer.write(self.answer(head))
                     await writer.drain()
         except Reject as reject:
-            writer.write(problem(reject.status, reject.name, reject.detail, close=True))
+            writer.write(details(reject.problem, close=True))
         except (OSError, TimeoutError):
             pass  # whoever asked has gone, or never asked
         finally:
@@ -71,10 +75,7 @@ class Admin:
         if head.method == b"GET" and path in ("/healthz", "/readyz"):
             return self._health(path)
         if not self._allowed(head):
-            return problem(
-                401, "unauthorized", "A token is needed",
-                fields={"WWW-Authenticate": "Bearer"}, close=True,
-            )  # fmt: skip
+            return details(_UNAUTHORIZED, fields={"WWW-Authenticate": "Bearer"}, close=True)
         if head.method == b"GET" and path == "/state":
             content = json.dumps(self._balancer.state()).encode()
             return answer(200, content, "application/json", close=True)
@@ -82,7 +83,7 @@ class Admin:
             return answer(200, self._balancer.metrics().encode(), _METRICS, close=True)
         if head.method == b"POST":
             return self._command(path)
-        return problem(404, "not-found", "GET /state, /metrics", close=True)
+        return details(_NOTHING, close=True)
 
     def _health(self, path: str) -> bytes:
         reason = self._balancer.unready
@@ -104,5 +105,9 @@ class Admin:
                 if self._balancer.drain(pool, name, drained=verb == "drain"):
                     done = json.dumps({"pool": pool, "instance": name, "done": verb}).encode()
                     return answer(200, done, "application/json", close=True)
-                return problem(404, "not-found", "There is no such pool or instance", close=True)
-        return problem(404, "not-found", "POST /pools/POOL/instances/NAME/drain", close=True)
+                return details(
+                    Problem(404, "not-found", "There is no such pool or instance"), close=True
+                )
+        return details(
+            Problem(404, "not-found", "POST /pools/POOL/instances/NAME/drain"), close=True
+        )

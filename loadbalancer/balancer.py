@@ -57,6 +57,8 @@ class Balancer:
             for settings, routes in config.listeners
         ]
         self._network = Network(config.limits)
+        for pool in self.pools.values():
+            pool.hurry = self._network.hurry
         self._checker = Checker(self.pools.values(), config.limits)
         self._resolver = Resolver(
             [

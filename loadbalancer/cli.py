@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(balancer: Balancer) -> None:
+    gc.freeze()  # what was imported stays: no use looking at it again and again
     try:
         import uvloop  # noqa: PLC0415 - twice as fast, but not everywhere
     except ImportError:  # pragma: no cover - where there is no wheel of it

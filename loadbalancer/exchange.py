@@ -17,7 +17,9 @@ from collections.abc import Callable
 from time import monotonic as clock
 from typing import TYPE_CHECKING
 
-from loadbalancer.pools.retry import Failure, Retry, decide
+from loadbalancer import problems
+from loadbalancer.pools.failures import Failures
+from loadbalancer.pools.retry import Failure
 from loadbalancer.sides import (
     ANSWERING,
     CONNECTING,
@@ -32,8 +34,8 @@ from loadbalancer.sides import (
 )
 from loadbalancer.upload import Upload
 from loadbalancer.wire.body import Body, UntilClose
-from loadbalancer.wire.framing import Framing, framing
-from loadbalancer.wire.reject import Reject
+from loadbalancer.wire.framing import AT_ONCE, Framing, framing
+from loadbalancer.wire.reject import Problem, Reject
 from loadbalancer.wire.response import FINAL, SWITCHING, ResponseHead
 
 if TYPE_CHECKING:
@@ -42,16 +44,10 @@ if TYPE_CHECKING:
     from loadbalancer.pools.pool import Pool
     from loadbalancer.wire.request import RequestHead
 
+_SERVER_ERROR = 500
 _UNAVAILABLE = 503
 _CALLER_LEFT = 499
 """nginx's number for it; nobody sees it but the log."""
-_GIVEN_UP = {
-    Failure.CONNECT: (503, "no-instance", "No instance could be reached"),
-    Failure.STALE: (502, "instance-failed", "The connection to the instance broke"),
-    Failure.RESET: (502, "instance-failed", "The connection to the instance broke"),
-    Failure.NONSENSE: (502, "instance-failed", "The instance's answer was not understood"),
-    Failure.TIMEOUT: (504, "deadline-missed", "No answer in time"),
-}
 
 
 class Exchange:
@@ -63,9 +59,9 @@ class Exchange:
     """
 
     __slots__ = (
-        "_admitted", "_caller", "_connects", "_deadline", "_framing", "_front", "_head_bytes",
-        "_keep", "_link", "_reusable", "_seconds", "_sent_at", "_tried", "_upload", "began",
-        "dialing", "due", "head", "instance", "phase", "pool", "status", "tries",
+        "_admitted", "_caller", "_deadline", "_failures", "_framing", "_front", "_head_bytes",
+        "_keep", "_link", "_reusable", "_seconds", "_sent_at", "_upload", "began", "dialing",
+        "due", "head", "instance", "phase", "pool", "status", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -90,8 +86,7 @@ class Exchange:
         self._head_bytes = b""
         self._admitted = False
         self._link: LinkSide | None = None
-        self._tried: tuple[Instance, ...] = ()
-        self._connects = 0
+        self._failures: Failures | None = None
         self._sent_at = 0.0
         self._framing: Framing | None = None
         self._keep = head.keep_alive
@@ -142,7 +137,7 @@ class Exchange:
         try:
             out = upload.feed(data)
         except Reject as reject:
-            self._give_up(reject.status, reject.name, reject.detail)
+            self._give_up(reject.problem)
             return b""
         if link is not None:
             link.write(out)
@@ -177,9 +172,9 @@ class Exchange:
         if instance is not None:
             self.place_found(instance, now)
         elif not pool.usable:
-            self._give_up(503, "no-instance", "No instance is known")
+            self._give_up(problems.NO_INSTANCE)
         elif len(pool.waiting) >= settings.max_waiting:
-            self._give_up(503, "overloaded", "Too many requests are waiting")
+            self._give_up(problems.TOO_MANY_WAIT)
         else:
             self.phase = WAITING
             self.due = min(now + settings.max_wait, self._deadline)
@@ -239,7 +234,6 @@ class Exchange:
     def connect_failed(self) -> None:
         """No connection could be made: nothing was sent."""
         self.dialing = None
-        self._connects += 1
         self._try_failed(Failure.CONNECT, clock())
 
     def link_lost(self) -> None:
@@ -269,12 +263,9 @@ class Exchange:
 
     def _try_failed(self, failure: Failure, now: float) -> None:
         """This try will have no answer."""
-        failed = self.instance
-        if failure is not Failure.STALE:
-            self._blame(failure, now)
-        other = self._another(failure) if now < self._deadline else None
+        other, failed = self._another(failure, now), self.instance
         if other is None or failed is None:
-            self._give_up(*_GIVEN_UP[failure])
+            self._give_up(problems.GIVEN_UP[failure])
             return
         self._leave(failed)
         if failure is Failure.STALE:
@@ -283,42 +274,30 @@ class Exchange:
 
     def _late(self, now: float) -> None:
         """No answer: elsewhere, if that is possible; else it may still come until the deadline."""
-        instance = self.instance
-        if instance not in self._tried:
-            self._blame(Failure.TIMEOUT, now)
+        other, instance = self._another(Failure.TIMEOUT, now), self.instance
         if now >= self._deadline:
-            self._give_up(*_GIVEN_UP[Failure.TIMEOUT])
-            return
-        other = self._another(Failure.TIMEOUT)
-        if other is None or instance is None:
+            self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
+        elif other is None or instance is None:
             self.due = self._deadline
-            return
-        instance.meter.observe(now - self._sent_at)  # it took at least so long
-        self._drop_link()
-        self._leave(instance)
-        self._try(other, now)
+        else:
+            instance.meter.observe(now - self._sent_at)  # it took at least so long
+            self._drop_link()
+            self._leave(instance)
+            self._try(other, now)
 
-    def _another(self, failure: Failure) -> Instance | None:
-        """The instance for another try, if there may be one."""
-        other = self.pool.pick(self._tried)
-        if other is None:
+    def _another(self, failure: Failure, now: float) -> Instance | None:
+        """Blames the instance, and finds the one for another try, if there may be one."""
+        self._blame(failure, now)
+        if now >= self._deadline or self._failures is None:
             return None
-        verdict = decide(
-            failure,
-            repeatable=self.head.repeatable,
-            whole=self._whole,
-            tries=self.tries,
-            connects=self._connects,
-            settings=self.pool.settings.retry,
-            budget=self.pool.budget,
+        return self._failures.another(
+            failure, repeatable=self.head.repeatable, whole=self._whole, tries=self.tries
         )
-        return other if verdict in (Retry.ELSEWHERE, Retry.AFRESH) else None
 
     def _blame(self, failure: Failure, now: float) -> None:
-        instance = self.instance
-        if instance is not None:
-            self._tried = (*self._tried, instance)
-            self.pool.failed(instance, failure, now)
+        if self.instance is not None:
+            self._failures = self._failures or Failures(self.pool)
+            self._failures.add(self.instance, failure, now)
 
     def _leave(self, instance: Instance) -> None:
         instance.in_flight -= 1
@@ -340,24 +319,38 @@ class Exchange:
         self.phase = ANSWERING
         self.status = head.status
         now = clock()
-        if self.instance is not None:
-            decided = head.status == _UNAVAILABLE and head.field(b"retry-after") != b""
-            self.pool.answered(self.instance, head.status, now, decided=decided)
-        way = self._framing = framing(head, minor, front.limits, front.trailers)
-        received = self._received
+        self._judge(head, now)
+        if len(rest) == head.length and not head.bodyless:
+            way = AT_ONCE
+        else:
+            way = framing(head, minor, front.limits, front.trailers)
+        self._framing = way
+        received = self._upload is None or self._upload.done
         self._keep = self._keep and received and not way.by_close and not front.draining
         self._reusable = head.keep_alive and received
         if caller.stuck and self._link is not None:
             self._link.pause()
         connection = b"close" if not self._keep else b"" if minor else b"keep-alive"
         data = front.hop.response(head, chunked=way.chunked, connection=connection)
-        if way.body is None:
+        if way is AT_ONCE:
+            caller.write(data + rest)
+            self._complete(now)
+        elif way.body is None:
             caller.write(data)
             self._reusable = self._reusable and not rest
             self._complete(now)
         else:
             self._pass_back(way, way.body, rest, data, now)
         return False
+
+    def _judge(self, head: ResponseHead, now: float) -> None:
+        """The instance has answered: well, or not."""
+        instance, status = self.instance, head.status
+        if instance is not None and status >= _SERVER_ERROR:
+            decided = status == _UNAVAILABLE and head.field(b"retry-after") != b""
+            self.pool.erred(instance, status, now, decided=decided)
+        elif instance is not None and (instance.ejection.failures or instance.ejection.errors):
+            instance.ejection.fine()
 
     def answer_data(self, data: bytes) -> None:
         """More of the answer's body, or of a tunnel."""
@@ -397,9 +390,9 @@ class Exchange:
         """`due` has passed."""
         phase = self.phase
         if phase is RECEIVING or (phase is SENT and not self._received):
-            self._give_up(408, "request-timeout", "The body did not come in time")
+            self._give_up(problems.SLOW_BODY)
         elif phase is WAITING:
-            self._give_up(503, "overloaded", "No place became free in time")
+            self._give_up(problems.WAITED_TOO_LONG)
         elif phase is CONNECTING:
             self._stop_dialing()
             self.connect_failed()
@@ -409,6 +402,11 @@ class Exchange:
             self._cut_off(now, None if self._caller.stuck else Failure.TIMEOUT)
         elif phase is TUNNEL:
             self._cut_off(now, None)
+
+    def hurry(self) -> None:
+        """The instance has fallen silent: what is not answered yet is late by now."""
+        if self.phase is SENT and self._received:
+            self.due = 0.0
 
     def caller_lost(self) -> None:
         """Nobody waits for the answer any more."""
@@ -431,21 +429,14 @@ class Exchange:
     def hold_back_instance(self, *, stuck: bool) -> None:
         """The caller reads more slowly than the instance answers, or has caught up."""
         link = self._link
-        if link is None:
-            return
-        if stuck:
-            link.pause()
-        else:
-            link.resume()
+        if link is not None:
+            (link.pause if stuck else link.resume)()
         if self.phase is ANSWERING:
             self.due = clock() + self.pool.settings.stall
 
     def hold_back_caller(self, *, stuck: bool) -> None:
         """The instance reads more slowly than the caller sends, or has caught up."""
-        if stuck:
-            self._caller.pause()
-        else:
-            self._caller.resume()
+        (self._caller.pause if stuck else self._caller.resume)()
 
     # ---- the end ------------------------------------------------------------------------------
 
@@ -462,16 +453,16 @@ class Exchange:
         self._end(now)
         self._caller.done(now, keep=self._keep)
 
-    def _give_up(self, status: int, name: str, detail: str) -> None:
+    def _give_up(self, problem: Problem) -> None:
         """Answers with a problem, unless an answer has begun: then it can only be cut off."""
         now = clock()
         if self.phase is ANSWERING:
             self._cut_off(now, None)
             return
         keep = self._keep and self._received and not self._front.draining
-        self.status = status
+        self.status = problem.status
         self._end(now)
-        self._caller.refuse(status, name, detail, head=self.head, keep=keep, now=now)
+        self._caller.refuse(problem, head=self.head, keep=keep, now=now)
 
     def _cut_off(self, now: float, failure: Failure | None) -> None:
         """An answer that has begun cannot be completed."""

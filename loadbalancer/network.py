@@ -80,6 +80,13 @@ class Network:
             for exchange in [e for e in front.active if e.due <= now]:
                 exchange.expired(now)
 
+    def hurry(self, instance: Instance) -> None:
+        """An instance has fallen silent: requests that wait for it look for another one now."""
+        for front in self._fronts:
+            for exchange in front.active:
+                if exchange.instance is instance:
+                    exchange.hurry()
+
     def sweep_idle(self, now: float, instances: Iterable[Instance]) -> None:
         """Ends connections that have done nothing for too long."""
         for caller in [c for c in self._callers if c.due <= now and c.exchange is None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from loadbalancer.exchange import Exchange
+    from loadbalancer.wire.reject import Problem
     from loadbalancer.wire.request import RequestHead
 
 
@@ -53,9 +54,7 @@ class CallerSide(Side, Protocol):
     def done(self, now: float, *, keep: bool) -> None:
         """The answer is complete."""
 
-    def refuse(
-        self, status: int, name: str, detail: str, *, head: RequestHead, keep: bool, now: float
-    ) -> None:
+    def refuse(self, problem: Problem, *, head: RequestHead, keep: bool, now: float) -> None:
         """Answers with a problem."""
 
 

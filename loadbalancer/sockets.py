@@ -12,9 +12,10 @@ from time import monotonic as clock
 from typing import TYPE_CHECKING, cast
 
 from loadbalancer.exchange import Exchange
-from loadbalancer.wire.canonical import problem
+from loadbalancer.problems import NO_ROUTE, SLOW_HEAD
+from loadbalancer.wire.canonical import details
 from loadbalancer.wire.heads import HeadReader
-from loadbalancer.wire.reject import Reject
+from loadbalancer.wire.reject import Problem, Reject
 from loadbalancer.wire.response import ResponseParser
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from loadbalancer.wire.request import RequestHead
 
 _NEVER = float("inf")
+_UNAVAILABLE = 503
 _HELD = 65_536
 """Bytes of pipelined requests that wait in memory; beyond, the caller is not read."""
 _LINGER_SECONDS = 1.0
@@ -52,9 +54,11 @@ class Wire(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Sends bytes, unless the other side has gone."""
-        transport = self._transport
-        if transport is not None and not transport.is_closing():
-            transport.write(data)
+        if self._transport is not None:
+            try:
+                self._transport.write(data)
+            except RuntimeError:
+                self._transport = None  # it broke meanwhile; `connection_lost` is on its way
 
     def pause(self) -> None:
         """Reads no more: the peer is held back by TCP."""
@@ -144,7 +148,7 @@ class Caller(Wire):
                 head = self._parse(lines)
             except Reject as reject:
                 front.rejected += 1
-                self.refuse(reject.status, reject.name, reject.detail, head=None, keep=False)
+                self.refuse(reject.problem, head=None, keep=False, now=clock())
                 break
             data = self._begin(head, self._reader.rest)
         self._busy = False
@@ -163,7 +167,7 @@ class Caller(Wire):
             front.rejected += 1
             # Without a route there is nowhere to put a body: the connection ends with the answer.
             keep = head.keep_alive and head.length == 0 and not front.draining
-            self.refuse(404, "no-route", "Nothing is served here", head=head, keep=keep)
+            self.refuse(NO_ROUTE, head=head, keep=keep, now=clock())
             return rest
         exchange = self.exchange = Exchange(self, front, pool, head, clock())
         rest = exchange.begin(rest)
@@ -191,26 +195,16 @@ class Caller(Wire):
             held, self._held = self._held, b""
             self._serve(held)
 
-    def refuse(
-        self,
-        status: int,
-        name: str,
-        detail: str,
-        *,
-        head: RequestHead | None,
-        keep: bool,
-        now: float | None = None,
-    ) -> None:
+    def refuse(self, problem: Problem, *, head: RequestHead | None, keep: bool, now: float) -> None:
         """Answers with a problem."""
-        request_id = (head.request_id if head else b"") or self._front.hop.request_id()
-        fields = {"X-Served-By": self._front.served_by}
-        if status == 503:  # noqa: PLR2004 - says itself
+        front = self._front
+        request_id = (head.request_id if head else b"") or front.hop.request_id()
+        fields = {"X-Served-By": front.served_by}
+        if problem.status == _UNAVAILABLE:
             fields["Retry-After"] = "1"
         self.write(
-            problem(
-                status,
-                name,
-                detail,
+            details(
+                problem,
                 request_id=request_id.decode(),
                 fields=fields,
                 close=not keep,
@@ -218,7 +212,7 @@ class Caller(Wire):
             )
         )
         self.exchange = None
-        self._finish(clock() if now is None else now, keep=keep)
+        self._finish(now, keep=keep)
 
     def _linger(self, now: float) -> None:
         """Ends our side; the caller's bytes are thrown away until it has ended its own."""
@@ -234,8 +228,7 @@ class Caller(Wire):
             self.drop()
         elif self._in_head:
             self._front.rejected += 1
-            self.refuse(408, "request-timeout", "The head did not come in time",
-                        head=None, keep=False, now=now)  # fmt: skip
+            self.refuse(SLOW_HEAD, head=None, keep=False, now=now)
         else:
             self._close()
 

@@ -33,7 +33,6 @@ class Waiter(Protocol):
         """It gets one."""
 
 
-_SERVER_ERROR = 500
 _SAMPLES = 20
 """With fewer requests in ten seconds it is not known what is usual."""
 _COUNTED = (State.UP, State.FAILING, State.EJECTED)
@@ -61,6 +60,8 @@ class Pool:
         self.retries = 0
         """Tries after the first, whatever for."""
         self.panic = False
+        self.hurry: Callable[[Instance], None] = lambda _: None
+        """Hears of an instance that has fallen silent: who waits for it need not wait on."""
         self._tiers: list[Policy] = []
 
     # ---- choosing -----------------------------------------------------------------------------
@@ -125,6 +126,8 @@ class Pool:
                 instance.state, instance.since = state, now
                 if state is not State.UP:
                     close_idle(instance)
+                if state is State.FAILING and not instance.check.answers:
+                    self.hurry(instance)
             instance.reason = reason
         self._rebuild()
 
@@ -149,31 +152,26 @@ class Pool:
             return
         if failure is not Failure.TIMEOUT or self._another_does_better(instance):
             self._eject(instance, f"{instance.ejection.failures} in a row: {failure.value}", now)
+            self.hurry(instance)
 
-    def answered(self, instance: Instance, status: int, now: float, *, decided: bool) -> None:
-        """A try has an answer; the head of it came.
+    def erred(self, instance: Instance, status: int, now: float, *, decided: bool) -> None:
+        """A try was answered with a status of the 5xx class.
 
         `decided`: it says when to come back, so that it is a decision and not a failure.
         """
-        ejection = instance.ejection
-        if status >= _SERVER_ERROR:
-            instance.meter.errors += 1
-            if status in self.settings.eject.statuses and not decided:
-                self._erred(instance, status, now)
-                return
-        if ejection.failures or ejection.errors:
-            ejection.fine()
+        instance.meter.errors += 1
+        if decided or status not in self.settings.eject.statuses:
+            instance.ejection.fine()
+            return
+        if not instance.ejection.erred() or not self._may_eject(instance):
+            return
+        if self._another_does_better(instance):
+            self._eject(instance, f"{instance.ejection.errors} in a row: status {status}", now)
 
     def retried(self, instance: Instance) -> None:
         """A request went on from this instance to another try."""
         instance.meter.retries += 1
         self.retries += 1
-
-    def _erred(self, instance: Instance, status: int, now: float) -> None:
-        if not instance.ejection.erred() or not self._may_eject(instance):
-            return
-        if self._another_does_better(instance):
-            self._eject(instance, f"{instance.ejection.errors} in a row: status {status}", now)
 
     def _another_does_better(self, instance: Instance) -> bool:
         return any(

@@ -7,6 +7,7 @@ import secrets
 from email.utils import formatdate
 from http import HTTPStatus
 
+from loadbalancer.wire.reject import Problem
 from loadbalancer.wire.request import RequestHead
 from loadbalancer.wire.response import NO_CONTENT, ResponseHead
 
@@ -86,10 +87,8 @@ class Hop:
         return _CRLF.join((head.line, *head.plain, self.via, upgrade, _CRLF))
 
 
-def problem(
-    status: int,
-    name: str,
-    detail: str,
+def details(
+    problem: Problem,
     *,
     request_id: str = "",
     fields: dict[str, str] | None = None,
@@ -97,16 +96,16 @@ def problem(
     with_body: bool = True,
 ) -> bytes:
     """A whole answer of our own: problem details (RFC 9457)."""
-    content = {
-        "type": name,
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
+    content: dict[str, object] = {
+        "type": problem.name,
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
     }
     if request_id:
         content["request_id"] = request_id
     return answer(
-        status,
+        problem.status,
         json.dumps(content).encode(),
         "application/problem+json",
         fields={**({"X-Request-Id": request_id} if request_id else {}), **(fields or {})},

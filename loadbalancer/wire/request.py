@@ -130,14 +130,12 @@ class RequestParser:
 
     def _parse(self, lines: list[bytes]) -> RequestHead:
         limits = self._limits
-        start = lines[0]
         if len(lines) - 1 > limits.fields:
             raise Reject(431, "too-many-fields", f"More than {limits.fields} fields")
-        method, target, minor = _start_line(start)
+        method, target, minor = _start_line(lines[0])
         plain, special = self._lines.sort(lines[1:])
         head = RequestHead(method, target, minor, plain)
-        if special:
-            self._interpret(head, special)
+        _interpret(head, special)
         if not target.startswith(b"/"):
             _other_form(head)
         if not head.host and minor:
@@ -146,54 +144,55 @@ class RequestParser:
             raise Reject(413, "body-too-large", f"More than {limits.body} bytes")
         return head
 
-    def _interpret(self, head: RequestHead, special: list[Field]) -> None:  # noqa: C901, PLR0912 - a table
-        sized = False
-        coding: bytes | None = None
-        connection: bytes | None = None
-        for kind, line, value in special:
-            if kind == HOST:
-                if head.host:
-                    raise bad("More than one Host")
-                head.host = value
-                head.host_name = _host_name(value)
-            elif kind == CONNECTION:
-                connection = value if connection is None else connection + b"," + value
-            elif kind == LENGTH:
-                if sized:
-                    raise bad("More than one Content-Length")
-                sized = True
-                head.length = fields.content_length(value)
-            elif kind == REQUEST_ID:
-                if not head.request_id and _REQUEST_ID(value):
-                    head.request_id = value
-                    head.plain.append(line)
-            elif kind == KEY:
-                head.keyed = bool(value)
+
+def _interpret(head: RequestHead, special: list[Field]) -> None:  # noqa: C901, PLR0912 - a table
+    sized = False
+    coding: bytes | None = None
+    connection: bytes | None = None
+    for kind, line, value in special:
+        if kind == HOST:
+            if head.host:
+                raise bad("More than one Host")
+            head.host = value
+            head.host_name = _host_name(value)
+        elif kind == CONNECTION:
+            connection = value if connection is None else connection + b"," + value
+        elif kind == LENGTH:
+            if sized:
+                raise bad("More than one Content-Length")
+            sized = True
+            head.length = fields.content_length(value)
+        elif kind == REQUEST_ID:
+            if not head.request_id and _REQUEST_ID(value):
+                head.request_id = value
                 head.plain.append(line)
-            elif kind == TIMEOUT:
-                if _MILLISECONDS(value):
-                    given, before = int(value), head.timeout_ms
-                    head.timeout_ms = given if before is None else min(given, before)
-            elif kind == CODING:
-                coding = value if coding is None else coding + b"," + value
-            elif kind == FORWARDED_FOR:
-                known = head.forwarded_for
-                head.forwarded_for = known + b", " + value if known else value
-            elif kind == FORWARDED_OTHER:
-                head.forwarded = [*(head.forwarded or ()), line]
-            elif kind == EXPECT:
-                if value.lower() != b"100-continue":
-                    raise Reject(417, "expectation-failed", "Only 100-continue can be expected")
-                # Of an HTTP/1.0 client it means nothing (RFC 9110, section 10.1.1).
-                head.expects_continue = head.minor == 1
-            elif kind == UPGRADE:
-                head.upgrade = head.upgrade + b"," + value if head.upgrade else value
-        if coding is not None:
-            _transfer_coding(head, coding, sized)
-        if connection is not None:
-            _connection(head, connection)
-        else:
-            head.upgrade = b""
+        elif kind == KEY:
+            head.keyed = bool(value)
+            head.plain.append(line)
+        elif kind == TIMEOUT:
+            if _MILLISECONDS(value):
+                given, before = int(value), head.timeout_ms
+                head.timeout_ms = given if before is None else min(given, before)
+        elif kind == CODING:
+            coding = value if coding is None else coding + b"," + value
+        elif kind == FORWARDED_FOR:
+            known = head.forwarded_for
+            head.forwarded_for = known + b", " + value if known else value
+        elif kind == FORWARDED_OTHER:
+            head.forwarded = [*(head.forwarded or ()), line]
+        elif kind == EXPECT:
+            if value.lower() != b"100-continue":
+                raise Reject(417, "expectation-failed", "Only 100-continue can be expected")
+            # Of an HTTP/1.0 client it means nothing (RFC 9110, section 10.1.1).
+            head.expects_continue = head.minor == 1
+        elif kind == UPGRADE:
+            head.upgrade = head.upgrade + b"," + value if head.upgrade else value
+    if coding is not None:
+        _transfer_coding(head, coding, sized)
+    if connection is not None:
+        _connection(head, connection)
+    else:
+        head.upgrade = b""
 
 
 def _start_line(line: bytes) -> tuple[bytes, bytes, int]:

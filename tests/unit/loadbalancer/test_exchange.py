@@ -19,6 +19,7 @@ from loadbalancer.sides import LinkSide, Phase
 from loadbalancer.wire.canonical import Hop
 from loadbalancer.wire.heads import HeadReader
 from loadbalancer.wire.limits import Limits
+from loadbalancer.wire.reject import Problem
 from loadbalancer.wire.request import RequestHead, RequestParser
 from loadbalancer.wire.response import ResponseParser
 
@@ -58,10 +59,8 @@ class Caller(Side):
     def done(self, now: float, *, keep: bool) -> None:
         self.did.append("keep" if keep else "close")
 
-    def refuse(
-        self, status: int, name: str, detail: str, *, head: RequestHead, keep: bool, now: float
-    ) -> None:
-        self.did.append(f"{status} {name}" + ("" if keep else ", close"))
+    def refuse(self, problem: Problem, *, head: RequestHead, keep: bool, now: float) -> None:
+        self.did.append(f"{problem.status} {problem.name}" + ("" if keep else ", close"))
 
 
 class Link(Side):
@@ -555,3 +554,23 @@ def test_errors_are_counted_where_they_belong(make: Make) -> None:
     assert script.pool.errors == 1
     assert script.front.statuses == {500: 1}
     assert json.dumps(script.front.statuses) == '{"500": 1}'
+
+
+def test_when_its_instance_falls_silent_a_request_goes_elsewhere_at_once(make: Make) -> None:
+    script = make()
+    script.ask()
+    script.connect()
+    script.exchange.hurry()
+    script.later(0.01)
+    assert len(script.dials) == 2
+
+
+def test_when_its_instance_falls_silent_an_unkeyed_post_still_waits(make: Make) -> None:
+    script = make()
+    script.ask(start=POST)
+    link = script.connect()
+    script.exchange.hurry()
+    script.later(0.01)
+    assert link.did == []
+    script.answer(b"Content-Length: 0")
+    assert script.caller.did == ["keep"]

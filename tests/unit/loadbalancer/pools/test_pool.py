@@ -48,7 +48,10 @@ class Script:
 
     def answer(self, port: int, status: int, times: int = 1, *, decided: bool = False) -> None:
         for _ in range(times):
-            self.pool.answered(self.at(port), status, self.now, decided=decided)
+            if status >= 500:
+                self.pool.erred(self.at(port), status, self.now, decided=decided)
+            else:
+                self.at(port).ejection.fine()
 
     def served(self) -> set[int]:
         return {i.port for _ in range(20) if (i := self.pool.pick())}
@@ -335,3 +338,13 @@ def test_who_waits_is_served_in_turn_when_there_is_room() -> None:
     script.at(1).in_flight = 0
     script.pool.serve_waiting(script.now)
     assert first.place is script.at(1)
+
+
+def test_when_one_falls_silent_those_who_wait_for_it_are_told() -> None:
+    script = Script("a", "b", "b")
+    silent: list[Instance] = []
+    script.pool.hurry = silent.append
+    script.fail(1, times=3, failure=Failure.TIMEOUT)
+    script.check(2, FAILED, times=3)
+    script.check(3, DRAINING)
+    assert silent == [script.at(1), script.at(2)]

@@ -6,10 +6,10 @@ import h11
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadbalancer.wire.canonical import Hop, answer, problem
+from loadbalancer.wire.canonical import Hop, answer, details
 from loadbalancer.wire.heads import HeadReader
 from loadbalancer.wire.limits import Limits
-from loadbalancer.wire.reject import Reject
+from loadbalancer.wire.reject import Problem, Reject
 from loadbalancer.wire.request import RequestParser
 from loadbalancer.wire.response import ResponseHead, ResponseParser
 
@@ -83,7 +83,9 @@ def test_answers_carry_one_framing_field() -> None:
 
 
 def test_a_problem_is_one() -> None:
-    raw = problem(503, "overloaded", "Too many", request_id="r", fields={"Retry-After": "1"})
+    raw = details(
+        Problem(503, "overloaded", "Too many"), request_id="r", fields={"Retry-After": "1"}
+    )
     head, _, body = raw.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
     assert b"Content-Type: application/problem+json\r\n" in head
@@ -92,7 +94,7 @@ def test_a_problem_is_one() -> None:
         "type": "overloaded", "title": "Service Unavailable", "status": 503, "detail": "Too many",
         "request_id": "r",
     }  # fmt: skip
-    assert problem(404, "x", "y", with_body=False).endswith(b"\r\n\r\n")
+    assert details(Problem(404, "x", "y"), with_body=False).endswith(b"\r\n\r\n")
     assert b"Connection: close" in answer(200, b"", "text/plain", close=True)
 
 

@@ -1,0 +1,51 @@
+"""The tries of one request that failed: who is to blame, and who is left to be asked."""
+
+from __future__ import annotations
+
+from loadbalancer.pools.instance import Instance
+from loadbalancer.pools.pool import Pool
+from loadbalancer.pools.retry import Failure, Retry, decide
+
+
+class Failures:
+    """Made when the first try fails."""
+
+    __slots__ = ("_connects", "_instances", "_pool")
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._instances: tuple[Instance, ...] = ()
+        self._connects = 0
+
+    def add(self, instance: Instance, failure: Failure, now: float) -> None:
+        """A try on this instance failed. It is blamed once a request, if it is to blame."""
+        self._connects += failure is Failure.CONNECT
+        if failure is not Failure.STALE and instance not in self._instances:
+            self._instances = (*self._instances, instance)
+            self._pool.failed(instance, failure, now)
+
+    def another(
+        self, failure: Failure, *, repeatable: bool, whole: bool, tries: int
+    ) -> Instance | None:
+        """The instance for another try, if there may be one; a retry is taken from the budget.
+
+        Args:
+            failure: of the last try.
+            repeatable: a second run of the request does no harm.
+            whole: what came of its body is kept.
+            tries: made so far, in which the request was sent.
+        """
+        pool = self._pool
+        other = pool.pick(self._instances)
+        if other is None:
+            return None
+        verdict = decide(
+            failure,
+            repeatable=repeatable,
+            whole=whole,
+            tries=tries,
+            connects=self._connects,
+            settings=pool.settings.retry,
+            budget=pool.budget,
+        )
+        return other if verdict in (Retry.ELSEWHERE, Retry.AFRESH) else None
