@@ -138,7 +138,7 @@ class Redis:
     async def _ask(self, address: str) -> str | None:
         try:
             answer: bytes = await self._node(address).cluster("NODES")
-        except (RedisError, *_SILENT):
+        except (RedisError, RuntimeError, *_SILENT):
             return None
         return answer.decode()
 
@@ -158,6 +158,8 @@ class Redis:
         except MovedError as moved:
             self._look_now.set()
             return await command(self._node(f"{moved.host}:{moved.port}"))
+        except RuntimeError:  # uvloop's word for a pooled connection that had died: nothing was sent
+            return await command(self._node(address))
         except _SILENT:
             self._silent.add(address)
             self._look_now.set()
@@ -174,7 +176,7 @@ class Redis:
         try:
             async with asyncio.timeout(limit):
                 return await call()
-        except (RedisError, *_SILENT) as error:
+        except (RedisError, RuntimeError, *_SILENT) as error:
             STORE_ERRORS.labels("redis", type(error).__name__).inc()
             raise StoreUnavailable(f"Redis: {type(error).__name__}") from error
         finally:
