@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import resource
 import sys
 from pathlib import Path
 
@@ -23,12 +24,14 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.write(f"loadbalancer: {error}\n")
         sys.exit(_BAD_CONFIG)
     if options.check:
-        sys.stdout.write(f"{options.config}: good\n")
+        sys.stdout.write(f"{options.config or 'command line'}: good\n")
         return
     _run(Balancer(config, Events(config.instance, config.zone)))
 
 
 def _run(balancer: Balancer) -> None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two sockets a request
     gc.freeze()  # what was imported stays: no use looking at it again and again
     try:
         import uvloop  # noqa: PLC0415 - twice as fast, but not everywhere

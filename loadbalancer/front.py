@@ -42,6 +42,8 @@ class FrontSettings:
     body_total: float = 60.0
     """For the whole of a request's body; beyond: 408."""
     tunnel_idle: float = 3600.0
+    upgrades: tuple[str, ...] = ("websocket",)
+    """Protocols that may take over a connection. `h2c` would carry requests past every rule."""
     max_connections: int = 10_000
     access_log_sample: float = 0.0
     """Share of answers to log; those of the 5xx class always are, if it is above 0."""
@@ -69,6 +71,7 @@ class Front:
         self.trailers = Lines(REQUEST_KINDS)
         self.active: set[Exchange] = set()
         self.draining = False
+        self.upgrades = {name.lower().encode() for name in settings.upgrades}
         self.rejected = 0
         """Requests that reached no pool: not understood, too big, without a route."""
         self.statuses: dict[int, int] = {}

@@ -169,6 +169,8 @@ class Caller(Wire):
             keep = head.keep_alive and head.length == 0 and not front.draining
             self.refuse(NO_ROUTE, head=head, keep=keep, now=clock())
             return rest
+        if head.upgrade and head.upgrade.lower() not in front.upgrades:
+            head.upgrade = b""
         exchange = self.exchange = Exchange(self, front, pool, head, clock())
         rest = exchange.begin(rest)
         if exchange.over:

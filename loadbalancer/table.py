@@ -20,7 +20,9 @@ _TYPES: dict[str, type] = {
     "float": float,
     "bool": bool,
     "tuple[int, ...]": tuple,
+    "tuple[str, ...]": tuple,
 }
+_ELEMENTS: dict[str, type] = {"tuple[int, ...]": int, "tuple[str, ...]": str}
 
 
 class ConfigError(Exception):
@@ -112,9 +114,16 @@ class Table:
                 continue
             value: object = self.take(one.name, kind)
             changes[one.name] = value
+            wanted = _ELEMENTS.get(str(one.type))
+            if wanted and not all(isinstance(v, wanted) for v in self._elements(value)):
+                raise ConfigError(f"{self.key(one.name)}: each must be {_says(wanted)}")
             if isinstance(value, (int, float)) and value < 0:
                 raise ConfigError(f"{self.key(one.name)}: must not be negative")
         return dataclasses.replace(like, **changes)
+
+    @staticmethod
+    def _elements(value: object) -> tuple[object, ...]:
+        return value if isinstance(value, tuple) else ()
 
     def end(self) -> None:
         """All was taken that is known.

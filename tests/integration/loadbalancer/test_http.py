@@ -3,11 +3,20 @@
 import asyncio
 import json
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
-from tests.integration.loadbalancer.harness import Cluster, Start, wait_until
+from tests.integration.loadbalancer.harness import (
+    Cluster,
+    Process,
+    Start,
+    ask,
+    free_port,
+    wait_until,
+)
 
 
 async def talk(port: int, raw: bytes, *, half_close: bool = True, seconds: float = 10) -> bytes:
@@ -215,7 +224,7 @@ async def test_bytes_after_an_answer_are_not_the_next_answer(cluster: Start) -> 
 
 
 async def test_an_upgrade_becomes_a_tunnel(cluster: Start) -> None:
-    made = cluster(1)
+    made = cluster(1, listener='upgrades = ["shout"]')
     reader, writer = await asyncio.open_connection("127.0.0.1", made.port)
     writer.write(request("Connection: Upgrade", "Upgrade: shout", start="GET /upgrade HTTP/1.1"))
     head = await reader.readuntil(b"\r\n\r\n")
@@ -227,6 +236,28 @@ async def test_an_upgrade_becomes_a_tunnel(cluster: Start) -> None:
     writer.write_eof()
     assert await reader.read() == b""
     writer.close()
+
+
+async def test_an_upgrade_that_is_not_allowed_is_not_passed_on(cluster: Start) -> None:
+    made = cluster(1)
+    head = said(await talk(made.port, request("Connection: Upgrade", "Upgrade: h2c")))["head"]
+    assert "pgrade" not in head
+
+
+def test_the_quick_form_starts_and_serves(cluster: Start) -> None:
+    backends, port = cluster(2).backends, free_port()
+    arguments = [f"--backend=127.0.0.1:{b.port}" for b in backends]
+    popen = subprocess.Popen(
+        [sys.executable, "-m", "loadbalancer", f"--listen=127.0.0.1:{port}", *arguments],
+        stdout=subprocess.DEVNULL,
+    )
+    quick = Process(popen, port)
+    try:
+        wait_until(lambda: ask(port).status == 200, "the quick form")
+        served = {ask(port).headers["x-served-by"] for _ in range(6)}
+        assert served == {b.name for b in backends}
+    finally:
+        quick.end()
 
 
 async def test_our_own_errors_are_problem_details(cluster: Start) -> None:

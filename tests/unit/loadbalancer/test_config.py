@@ -76,6 +76,7 @@ def test_a_good_one() -> None:
         ('token = "${TOKEN}"', 'token = "short"', "admin.token: must have 16 characters"),
         ('instances = [{address = "[::1]:9000", zone = "a"}]', "",
          "pools.other.instances: neither this nor dns"),
+        ("idle = 30", "upgrades = [1]", "listeners.mesh.upgrades: each must be text"),
         ("[defaults]", "[defaults]\nname_server = 1", "defaults.name_server: unknown key"),
         ('zone = "${ZONE}"', 'zone = "a"\nzoom = 1', "zoom: unknown key"),
     ],
