@@ -158,7 +158,7 @@ class Redis:
         except MovedError as moved:
             self._look_now.set()
             return await command(self._node(f"{moved.host}:{moved.port}"))
-        except RuntimeError:  # uvloop's word for a pooled connection that had died: nothing was sent
+        except RuntimeError:  # uvloop's word for a dead pooled connection: nothing was sent
             return await command(self._node(address))
         except _SILENT:
             self._silent.add(address)

@@ -10,16 +10,19 @@ from loadbalancer.pools.retry import Failure, Retry, decide
 class Failures:
     """Made when the first try fails."""
 
-    __slots__ = ("_connects", "_instances", "_pool")
+    __slots__ = ("_connects", "_instances", "_pool", "_unreachable")
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._instances: tuple[Instance, ...] = ()
+        self._unreachable: tuple[Instance, ...] = ()
         self._connects = 0
 
     def add(self, instance: Instance, failure: Failure, now: float) -> None:
         """A try on this instance failed. It is blamed once a request, if it is to blame."""
-        self._connects += failure is Failure.CONNECT
+        if failure is Failure.CONNECT:
+            self._connects += 1
+            self._unreachable = (*self._unreachable, instance)
         if failure is not Failure.STALE and instance not in self._instances:
             self._instances = (*self._instances, instance)
             self._pool.failed(instance, failure, now)
@@ -29,6 +32,9 @@ class Failures:
     ) -> Instance | None:
         """The instance for another try, if there may be one; a retry is taken from the budget.
 
+        One that was not tried yet, if there is any. Else, where a second run does no harm, one
+        that could be reached: slow is better than nobody when the others are dead.
+
         Args:
             failure: of the last try.
             repeatable: a second run of the request does no harm.
@@ -37,6 +43,8 @@ class Failures:
         """
         pool = self._pool
         other = pool.pick(self._instances)
+        if other is None and repeatable and failure is Failure.CONNECT:
+            other = pool.pick(self._unreachable)
         if other is None:
             return None
         verdict = decide(
