@@ -146,6 +146,8 @@ class Balancer:
                     now, [i for pool in self.pools.values() for i in pool.instances.values()]
                 )
             if count % _TICKS_A_SECOND == 0:
+                for front in self.fronts:
+                    front.tick()
                 for pool in self.pools.values():
                     pool.tick()
                     pool.refresh(now)

@@ -93,11 +93,6 @@ class Exchange:
         self._reusable = False
 
     @property
-    def over(self) -> bool:
-        """Is nothing more to come of it?"""
-        return self.phase is DONE
-
-    @property
     def receiving(self) -> bool:
         """Is there more to come from the caller?"""
         return not self._received or self.phase is TUNNEL
@@ -169,7 +164,9 @@ class Exchange:
         self._deadline = now + self._seconds
         self._head_bytes = self._front.hop.request(self.head, self._caller.peer, pool.host)
         instance = pool.pick() if pool.in_flight < settings.max_requests else None
-        if instance is not None:
+        if self._seconds <= 0:
+            self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
+        elif instance is not None:
             self.place_found(instance, now)
         elif not pool.usable:
             self._give_up(problems.NO_INSTANCE)
@@ -398,10 +395,9 @@ class Exchange:
             self.connect_failed()
         elif phase is SENT:
             self._late(now)
-        elif phase is ANSWERING:
-            self._cut_off(now, None if self._caller.stuck else Failure.TIMEOUT)
-        elif phase is TUNNEL:
-            self._cut_off(now, None)
+        else:
+            blameless = phase is TUNNEL or self._caller.stuck
+            self._cut_off(now, None if blameless else Failure.TIMEOUT)
 
     def hurry(self) -> None:
         """The instance has fallen silent: what is not answered yet is late by now."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Tell = Callable[..., None]
 _SERVER_ERROR = 500
+_LOG_LINES = 50
+"""A second: in a storm of errors, writing about each would be one more burden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,12 @@ class Front:
         self.pooled: Callable[[Instance], LinkSide | None]
         """An idle connection to an instance, if there is one; set by who has the sockets."""
         self._log_access = log_access
+        self.log_left = _LOG_LINES
+        """Lines of the access log that may still be written in this second."""
+
+    def tick(self) -> None:
+        """To be called once a second."""
+        self.log_left = _LOG_LINES
 
     def body_of(self, head: RequestHead) -> Body:
         """Reads the body of a request that has one."""
@@ -95,5 +103,6 @@ class Front:
         if status >= _SERVER_ERROR:
             exchange.pool.errors += 1
         sample = self.settings.access_log_sample
-        if sample and (status >= _SERVER_ERROR or random.random() < sample):  # noqa: S311 - a sample
+        if sample and self.log_left and (status >= _SERVER_ERROR or random.random() < sample):  # noqa: S311 - a sample
+            self.log_left -= 1
             self._log_access(exchange, now)

@@ -70,8 +70,8 @@ class Network:
             exchange.connected(link, clock())
 
     async def idle(self) -> None:
-        """Returns when no request is under way any more."""
-        while any(front.active for front in self._fronts):  # noqa: ASYNC110 - a set that the hot path fills
+        """Returns when no request is under way any more, and every answer was taken."""
+        while any(f.active for f in self._fronts) or any(c.unsent for c in self._callers):  # noqa: ASYNC110 - a set that the hot path fills
             await asyncio.sleep(_LOOK_SECONDS)
 
     def sweep(self, now: float) -> None:
@@ -104,9 +104,8 @@ class Network:
 
     def close_idle(self) -> None:
         """Ends the connections of callers that ask for nothing."""
-        for caller in [c for c in self._callers if c.exchange is None]:
-            caller.due = 0.0
-            caller.expired(clock())
+        for caller in list(self._callers):
+            caller.leave()
 
     def close(self) -> None:
         """Ends what is left."""

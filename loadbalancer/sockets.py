@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from loadbalancer.exchange import Exchange
 from loadbalancer.problems import NO_ROUTE, SLOW_HEAD
+from loadbalancer.sides import DONE
 from loadbalancer.wire.canonical import details
 from loadbalancer.wire.heads import HeadReader
 from loadbalancer.wire.reject import Problem, Reject
@@ -87,8 +88,8 @@ class Wire(asyncio.Protocol):
 class Caller(Wire):
     """A connection from a caller: its requests are served one after the other, in order."""
 
-    __slots__ = ("_busy", "_ended", "_front", "_held", "_in_head", "_lingering", "_owner",
-                 "_parse", "_reader", "exchange", "peer")  # fmt: skip
+    __slots__ = ("_busy", "_ended", "_front", "_held", "_in_head", "_linger_until", "_lingering",
+                 "_owner", "_parse", "_reader", "exchange", "peer")  # fmt: skip
 
     def __init__(self, front: Front, owner: set[Caller]) -> None:
         super().__init__()
@@ -101,6 +102,7 @@ class Caller(Wire):
         self._in_head = False
         self._ended = False
         self._lingering = False
+        self._linger_until = 0.0
         self.exchange: Exchange | None = None
         self.peer = b""
 
@@ -125,7 +127,7 @@ class Caller(Wire):
             return
         if exchange.receiving:
             data = exchange.receive(data)
-            if exchange.over and not self._lingering:
+            if exchange.phase is DONE and not self._lingering:
                 self._serve(data)
                 return
         if data and not self._lingering:
@@ -173,7 +175,7 @@ class Caller(Wire):
             head.upgrade = b""
         exchange = self.exchange = Exchange(self, front, pool, head, clock())
         rest = exchange.begin(rest)
-        if exchange.over:
+        if exchange.phase is DONE:
             return rest
         self._held = rest
         return b""
@@ -185,7 +187,7 @@ class Caller(Wire):
 
     def _finish(self, now: float, *, keep: bool) -> None:
         if self._ended and not (keep and self._held):
-            self._close()
+            self._close(now)
             return
         if not keep:
             self._linger(now)
@@ -218,25 +220,46 @@ class Caller(Wire):
 
     def _linger(self, now: float) -> None:
         """Ends our side; the caller's bytes are thrown away until it has ended its own."""
-        self._lingering = True
-        self._held = b""
+        self._begin_lingering(now)
         self.resume()
         self.half_close()
+
+    def _begin_lingering(self, now: float) -> None:
+        self._lingering = True
+        self._held = b""
         self.due = now + _LINGER_SECONDS
+        self._linger_until = now + self._front.settings.idle
 
     def expired(self, now: float) -> None:
         """`due` has passed, and there is no exchange."""
         if self._lingering:
-            self.drop()
+            self._linger_on(now)
         elif self._in_head:
             self._front.rejected += 1
             self.refuse(SLOW_HEAD, head=None, keep=False, now=now)
         else:
-            self._close()
+            self._close(now)
 
-    def _close(self) -> None:
+    def _linger_on(self, now: float) -> None:
+        """Who still takes our bytes, however slowly, gets all of them."""
+        if self.unsent and now < self._linger_until:
+            self.due = now + _LINGER_SECONDS
+        else:
+            self.drop()
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of an answer that the caller has not taken yet."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def leave(self) -> None:
+        """Ends a connection on which nothing is asked."""
+        if self.exchange is None and not self._lingering:
+            self._close(clock())
+
+    def _close(self, now: float) -> None:
         """Ends in good order: what was written still goes out."""
-        self._lingering = True
+        self._begin_lingering(now)
         if self._transport is not None:
             self._transport.close()
 

@@ -133,14 +133,14 @@ class Script:
 
     def later(self, seconds: float) -> None:
         self.now += seconds
-        if self.exchange.due <= self.now and not self.exchange.over:
+        if self.exchange.due <= self.now and self.exchange.phase is not Phase.DONE:
             self.exchange.expired(self.now)
 
     @property
     def settled(self) -> bool:
         """Nothing is counted as under way any more."""
         return (
-            self.exchange.over
+            self.exchange.phase is Phase.DONE
             and self.pool.in_flight == 0
             and not self.front.active
             and all(i.in_flight == 0 for i in self.pool.instances.values())
@@ -357,6 +357,14 @@ def test_the_caller_can_only_shorten_the_deadline(make: Make) -> None:
     assert b"X-Request-Timeout-Ms: 200" in short.connect().sent
     long.ask(b"X-Request-Timeout-Ms: 99999")
     assert b"X-Request-Timeout-Ms: 5000" in long.connect().sent
+
+
+def test_a_deadline_that_has_passed_already_asks_nobody(make: Make) -> None:
+    script = make()
+    script.ask(b"X-Request-Timeout-Ms: 0")
+    assert script.caller.did == ["504 deadline-missed"]
+    assert script.dials == []
+    assert script.settled
 
 
 def test_with_the_budget_spent_late_waits(make: Make) -> None:
