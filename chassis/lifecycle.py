@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 # The balancers close idle connections after 30 s; the side that may start a request closes first.
 _KEEP_ALIVE_SECONDS = 75
+# The loop waits this long, not Python's 5 ms, for a thread that computes: kafka-python has several.
+_SWITCH_SECONDS = 0.001
 _RESTART_BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
 
 
@@ -147,6 +150,7 @@ Build = Callable[[S, Lifecycle], AbstractAsyncContextManager["FastAPI"]]
 def run(settings: S, build: Build[S]) -> None:
     """The main function of every service: returns when the process has stopped cleanly."""
     logs.configure(settings)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     uvloop.run(_live(settings, build))
 
 

@@ -25,6 +25,7 @@ async def follow_payments(settings: OrdersSettings, producer: Producer, store: S
         producer=producer,
         client_id=settings.instance,
         zone=settings.zone,
+        patience_ms=50,  # somebody waits for this
     )
     async with consumer.running():
         await asyncio.Event().wait()

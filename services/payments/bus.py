@@ -53,6 +53,7 @@ async def consume(settings: PaymentsSettings, handle: PayOrders, producer: Produ
         producer=producer,
         client_id=settings.instance,
         zone=settings.zone,
+        patience_ms=50,  # somebody waits for this
         concurrency=settings.concurrency,
     )
     async with consumer.running():
