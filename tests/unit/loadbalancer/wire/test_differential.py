@@ -24,8 +24,10 @@ HOP = Hop("lb")
 SOUND = (
     b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n",
     b"POST /p?q HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
-    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    b"5\r\nhello\r\n0\r\nT: v\r\n\r\n",
+    (
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"5\r\nhello\r\n0\r\nT: v\r\n\r\n"
+    ),
     b"GET http://a/x HTTP/1.1\r\nHost: a\r\nConnection: close, X-A\r\nX-A: b\r\n\r\n",
 )
 SPLINTERS = (
