@@ -52,7 +52,7 @@ fmt: venv ## format the code
 test: test-unit test-integration test-cluster ## all tests, the quick ones first
 test-unit: venv ## decisions and protocols, no I/O, seconds
 	@$(VENV)/python -m pytest tests/unit -q
-test-integration: venv ## real processes on loopback
+test-integration: venv images ## real processes on loopback
 	@$(VENV)/python -m pytest tests/integration -q
 test-cluster: venv up ## real containers, really killed
 	@$(VENV)/python -m pytest tests/cluster -q
