@@ -106,9 +106,10 @@ class Redis:
                 return (await pipeline.execute())[1]
 
         async def at_some_replica() -> bytes | None:
-            replicas = (await self._shard(key)).replicas
-            if not replicas:
-                raise StoreUnavailable("Redis: no replica is known")
+            while not (replicas := (await self._shard(key)).replicas):
+                # One that is just becoming the primary is neither: the next look will tell.
+                self._look_now.set()
+                await asyncio.sleep(_LOOK_CLOSELY_SECONDS / 4)
             # The last word there is: better to ask one that was silent than to ask nobody.
             some = [r for r in replicas if r not in self._silent] or list(replicas)
             value = await read(self._node(random.choice(some)))  # noqa: S311 - no secret

@@ -30,6 +30,7 @@ address=$(hostname -i)
 own_host=$(getent -s dns hosts "$address" | while read -r _ name _; do echo "${name%%.*}"; done)
 readonly instance=redis-${own_host##*redis-}
 readonly prefix=${own_host%"$instance"}
+echo "$instance" >/run/instance  # for ready.sh
 case $instance in
   redis-a-1 | redis-b-2) first_slot=0 last_slot=5460 ;;
   redis-b-1 | redis-c-2) first_slot=5461 last_slot=10922 ;;
