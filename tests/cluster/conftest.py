@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.cluster.buyers import Account, Edges, sign_up
@@ -18,6 +20,12 @@ PROJECT = os.environ.get("COMPOSE_PROJECT_NAME", "holdfast")
 EDGES = [
     f"http://127.0.0.1:{os.environ.get('EDGE_PORT_A', '8080')}",
     f"http://127.0.0.1:{os.environ.get('EDGE_PORT_B', '8081')}",
+]
+
+
+ADMINS = [
+    f"http://127.0.0.1:{os.environ.get('ADMIN_PORT_A', '9080')}",
+    f"http://127.0.0.1:{os.environ.get('ADMIN_PORT_B', '9081')}",
 ]
 
 
@@ -46,6 +54,30 @@ def containers() -> list[dict[str, Any]]:
     ids = docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={PROJECT}").split()
     found: list[dict[str, Any]] = json.loads(docker("inspect", *ids))
     return found
+
+
+def setting(name: str) -> str:
+    """A value that `make up` wrote into .env."""
+    lines = (ROOT / ".env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)[name]
+
+
+async def settled(seconds: float = 60) -> None:
+    """Waits until both balancers have every instance of every pool up."""
+    headers = {"Authorization": f"Bearer {setting('ADMIN_TOKEN')}"}
+    async with asyncio.timeout(seconds), httpx.AsyncClient(headers=headers) as client:
+        for admin in ADMINS:
+            while not await _all_up(client, admin):
+                await asyncio.sleep(0.5)
+
+
+async def _all_up(client: httpx.AsyncClient, admin: str) -> bool:
+    try:
+        pools = (await client.get(f"{admin}/state")).json()["pools"].values()
+    except httpx.HTTPError:
+        return False
+    states = [i["state"] for pool in pools for i in pool["instances"] if i["state"] != "gone"]
+    return len(states) >= 2 * len(pools) and set(states) == {"up"}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.cluster.buyers import Edges, Load, Tally, sign_up, undecided
-from tests.cluster.conftest import docker, make
+from tests.cluster.conftest import docker, make, settled
 
 ACCOUNTS = 8
 BEFORE_SECONDS = 3  # steady state first
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 async def load(edges: Edges, big_shows: list[int]) -> AsyncIterator[Load]:
+    await settled()
     accounts = [await sign_up(edges) for _ in range(ACCOUNTS)]
     yield Load(edges, accounts, big_shows)
     make("heal")
