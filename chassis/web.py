@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from chassis import metrics
@@ -39,6 +40,8 @@ PROBLEM_JSON = "application/problem+json"
 _SLOW_SECONDS = 1.0
 _SERVER_ERROR = 500
 _QUIET = ("/healthz", "/readyz", "/metrics")
+# The shell measures and traces; the framework would ask at each request whether it should as well.
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 
 def create_app(
@@ -53,7 +56,7 @@ def create_app(
 
     Who listens to the outside does not `trust_account`: there X-Account-Id is anybody's claim.
     """
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, **options)
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY, **options)
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(ResilienceError, _answer_resilience)
     app.add_exception_handler(RequestValidationError, _answer_invalid)

@@ -2,10 +2,10 @@
 
 One thread polls; the event loop handles. From the poll that brought its records until they are
 handled (or, one by one, handed out) it is a partition's turn: it is paused, so that what is held
-is bounded by one poll. Offsets are committed when the effect is done, never
-by time. A record whose handling keeps failing by its own fault goes to the dead letters; one that
-cannot be handled because a store or a peer is away waits, with its partition, for as long as it
-takes.
+is bounded by one poll. Only offsets whose effect is done are committed, once a second: each commit
+is a replicated write, and what a crash repeats has no second effect. A record whose handling keeps
+failing by its own fault goes to the dead letters; one that cannot be handled because a store or a
+peer is away waits, with its partition, for as long as it takes.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import itertools
 import logging
 import queue
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -25,9 +25,11 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from chassis.bus.clients import connect
+from chassis.bus.dead_letters import TOPIC as DEAD_LETTERS
 from chassis.bus.dead_letters import DeadLetters
 from chassis.bus.event import Event, Undecodable
 from chassis.bus.offsets import OffsetTracker
+from chassis.bus.topics import ensure
 from chassis.context import RequestContext, current_request
 from chassis.metrics import BUS_CONSUMED, BUS_LAG, BUS_RETRIES
 from chassis.problems import Unavailable
@@ -48,8 +50,9 @@ _TRIES = 3  # of a record that fails by its own fault, before it is a dead lette
 _BACKOFF_SECONDS = (0.1, 0.3, 1.0, 3.0)
 _ENOUGH_BYTES = 32_768
 _POLL_MS = 500
-_BUSY_POLL_MS = 20  # while records are handled: their offsets are to be committed soon after
+_BUSY_POLL_MS = 50  # while records are handled: their partitions are to be resumed soon after
 _COMMIT_MS = 3_000
+_COMMIT_EVERY_SECONDS = 1.0
 _FETCH_BYTES = 256 * 1024  # some 700 orders of one partition
 _LAG_SECONDS = 1.0
 _FINISH_SECONDS = 5.0
@@ -71,12 +74,13 @@ class Consumer:
         concurrency: int = 1,
         batch: int = 200,
         patience_ms: int = 1_000,
+        commit_every: float = _COMMIT_EVERY_SECONDS,
     ) -> None:
         """`handle` gets a partition's events in order, up to `batch` at once.
 
         With `concurrency` over 1 it gets them one by one, that many at a time and in no order:
         for slow effects that do not depend on each other. `patience_ms`: how long the brokers may
-        gather records before they answer.
+        gather records before they answer. `commit_every`: seconds, at least, between two commits.
         """
         self._group = group
         self._topics = topics
@@ -85,6 +89,7 @@ class Consumer:
         self._places = asyncio.Semaphore(concurrency)
         self._one_by_one = concurrency > 1
         self._batch = batch
+        self._commit_every = commit_every
         self._config: dict[str, Any] = {
             "bootstrap_servers": brokers.split(","),
             "group_id": group,
@@ -124,8 +129,20 @@ class Consumer:
         self._turns = itertools.count()
         self._held: dict[TopicPartition, int] = {}  # partitions paused, and for which turn
         self._uncommitted: dict[TopicPartition, int] = {}
+        self._commit_at = 0.0
         self._shown: set[TopicPartition] = set()  # partitions with a lag to be seen
         self._lag_at = 0.0
+
+    async def run(self, *also: str) -> None:
+        """Makes its topics, those it tells about (`also`), and consumes until cancelled.
+
+        Raises:
+            BusUnavailable: the topics could not be made.
+        """
+        brokers: list[str] = self._config["bootstrap_servers"]
+        await ensure(",".join(brokers), [*self._topics, *also, DEAD_LETTERS])
+        async with self.running():
+            await asyncio.Event().wait()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -160,6 +177,7 @@ class Consumer:
                     while not self._stop.is_set():
                         self._poll(consumer)
                         failures = 0
+                    self._commit_at = 0.0
                     self._settle(consumer)
             except KafkaError as error:
                 log.warning(
@@ -179,7 +197,7 @@ class Consumer:
         # Asked before settling: when no task is left, all that tasks had to say is settled now.
         busy = bool(self._tasks)
         self._settle(consumer)
-        busy = busy or bool(self._held) or bool(self._uncommitted)
+        busy = busy or bool(self._held)
         for partition, records in consumer.poll(_BUSY_POLL_MS if busy else _POLL_MS).items():
             consumer.pause(partition)
             self._held[partition] = turn = next(self._turns)
@@ -210,8 +228,10 @@ class Consumer:
 
     def _commit(self, consumer: KafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
         self._uncommitted = offsets
-        if not offsets:
+        now = clock()
+        if not offsets or now < self._commit_at:
             return
+        self._commit_at = now + self._commit_every
         try:
             consumer.commit(
                 {p: OffsetAndMetadata(offset, "", -1) for p, offset in offsets.items()},
@@ -223,7 +243,7 @@ class Consumer:
             self._uncommitted = {}
 
     def _show_lag(self, consumer: KafkaConsumer) -> None:
-        now = time.monotonic()
+        now = clock()
         if now < self._lag_at:
             return
         self._lag_at = now + _LAG_SECONDS

@@ -56,7 +56,7 @@ class Producer:
             metadata_max_age_ms=30_000,
             allow_auto_create_topics=False,
             metrics_enabled=False,
-            linger_ms=2,
+            linger_ms=10,  # each request to a broker is written three times over: several in one
         )
         # send() blocks while it asks for metadata: never on the event loop.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="producer")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from chassis.bus import topics
 from chassis.bus.consumer import Consumer
-from chassis.bus.dead_letters import TOPIC as DEAD_LETTERS
 from chassis.bus.producer import Producer
 from services.catalog.config import CatalogSettings
 from services.catalog.store import CONSUMER, Store
@@ -16,7 +12,6 @@ ORDERS = "orders"
 
 async def follow_orders(settings: CatalogSettings, producer: Producer, store: Store) -> None:
     """Keeps the free seats in step with the orders, until cancelled."""
-    await topics.ensure(settings.kafka_brokers, [ORDERS, DEAD_LETTERS])
     consumer = Consumer(
         brokers=settings.kafka_brokers,
         group=CONSUMER,
@@ -27,5 +22,4 @@ async def follow_orders(settings: CatalogSettings, producer: Producer, store: St
         zone=settings.zone,
         batch=500,
     )
-    async with consumer.running():
-        await asyncio.Event().wait()
+    await consumer.run()

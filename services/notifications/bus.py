@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chassis.bus import topics
 from chassis.bus.consumer import Consumer
-from chassis.bus.dead_letters import TOPIC as DEAD_LETTERS
 from chassis.store.postgres import Database
 
 if TYPE_CHECKING:
@@ -28,7 +26,6 @@ async def fan_out(
     They share nothing but the process and the dead letters: one that waits or fails holds up
     neither the thread, nor the offset, nor the connections of another.
     """
-    await topics.ensure(settings.kafka_brokers, [ORDERS, DEAD_LETTERS])
     async with asyncio.TaskGroup() as group:
         for subscriber in subscribers:
             group.create_task(_subscribe(settings, subscriber, producer), name=subscriber.name)
@@ -48,5 +45,4 @@ async def _subscribe(
             client_id=f"{settings.instance}-{subscriber.name}",
             zone=settings.zone,
         )
-        async with consumer.running():
-            await asyncio.Event().wait()
+        await consumer.run()

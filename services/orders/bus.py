@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from chassis.bus import topics
 from chassis.bus.consumer import Consumer
-from chassis.bus.dead_letters import TOPIC as DEAD_LETTERS
 from chassis.bus.producer import Producer
 from services.orders.config import OrdersSettings
 from services.orders.store import CONSUMER, TOPIC, Store
@@ -16,7 +12,6 @@ PAYMENTS = "payments"
 
 async def follow_payments(settings: OrdersSettings, producer: Producer, store: Store) -> None:
     """Confirms and declines orders as payments decides them, until cancelled."""
-    await topics.ensure(settings.kafka_brokers, [TOPIC, PAYMENTS, DEAD_LETTERS])
     consumer = Consumer(
         brokers=settings.kafka_brokers,
         group=CONSUMER,
@@ -27,5 +22,4 @@ async def follow_payments(settings: OrdersSettings, producer: Producer, store: S
         zone=settings.zone,
         patience_ms=50,  # somebody waits for this
     )
-    async with consumer.running():
-        await asyncio.Event().wait()
+    await consumer.run(TOPIC)

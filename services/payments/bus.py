@@ -6,12 +6,9 @@ same key and the same event id, to the same effect.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from chassis.bus import topics
 from chassis.bus.consumer import Consumer
-from chassis.bus.dead_letters import TOPIC as DEAD_LETTERS
 from services.payments.decisions import payment_decided, read_order
 
 if TYPE_CHECKING:
@@ -44,7 +41,6 @@ class PayOrders:
 
 async def consume(settings: PaymentsSettings, handle: PayOrders, producer: Producer) -> None:
     """Pays orders until cancelled."""
-    await topics.ensure(settings.kafka_brokers, [ORDERS, PAYMENTS, DEAD_LETTERS])
     consumer = Consumer(
         brokers=settings.kafka_brokers,
         group=CONSUMER,
@@ -56,5 +52,4 @@ async def consume(settings: PaymentsSettings, handle: PayOrders, producer: Produ
         patience_ms=50,  # somebody waits for this
         concurrency=settings.concurrency,
     )
-    async with consumer.running():
-        await asyncio.Event().wait()
+    await consumer.run(PAYMENTS)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from chassis.bus import topics
 from chassis.bus.consumer import Consumer
-from chassis.bus.dead_letters import TOPIC as DEAD_LETTERS
 from chassis.bus.producer import Producer
 from services.tickets.config import TicketsSettings
 from services.tickets.store import CONSUMER, Store
@@ -16,7 +12,6 @@ ORDERS = "orders"
 
 async def follow_orders(settings: TicketsSettings, producer: Producer, store: Store) -> None:
     """Issues tickets as orders are confirmed, until cancelled."""
-    await topics.ensure(settings.kafka_brokers, [ORDERS, DEAD_LETTERS])
     consumer = Consumer(
         brokers=settings.kafka_brokers,
         group=CONSUMER,
@@ -27,5 +22,4 @@ async def follow_orders(settings: TicketsSettings, producer: Producer, store: St
         zone=settings.zone,
         batch=100,  # signing is work for the processor: a twentieth of a millisecond a ticket
     )
-    async with consumer.running():
-        await asyncio.Event().wait()
+    await consumer.run()
