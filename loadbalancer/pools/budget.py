@@ -22,6 +22,11 @@ class RetryBudget:
         self.retries = 0
         self.refused = 0
 
+    def reconfigure(self, share: float, least: int) -> None:
+        """Another share or floor, from now on."""
+        self._share = share
+        self._least = least
+
     def tick(self) -> None:
         """To be called once a second."""
         self._marks.append((self.requests, self.retries))

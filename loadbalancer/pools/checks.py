@@ -68,11 +68,11 @@ def interpret(status: int, body: bytes, served_by: str, settings: CheckSettings)
 class ActiveCheck:
     """What active checks know of one instance, and when the next one is due."""
 
-    __slots__ = ("_downs", "_settings", "_told", "_ups", "answers", "checked", "draining", "due",
-                 "ready", "reason", "running")  # fmt: skip
+    __slots__ = ("_downs", "_told", "_ups", "answers", "checked", "draining", "due",
+                 "ready", "reason", "running", "settings")  # fmt: skip
 
     def __init__(self, settings: CheckSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._ups = 0
         self._downs = 0
         self._told = False
@@ -108,20 +108,20 @@ class ActiveCheck:
             self.draining = outcome.verdict is Verdict.DRAINING
             self.reason = outcome.reason
         self.checked = True
-        settings = self._settings
+        settings = self.settings
         interval = settings.interval if self.ready else settings.down_interval
         self.due = now + interval * (1 + settings.jitter * spread)
 
     def _up(self) -> None:
         self._downs = 0
         self._ups += 1
-        if not self.checked or self._told or self._ups >= self._settings.rise:
+        if not self.checked or self._told or self._ups >= self.settings.rise:
             self.ready, self._told, self.draining, self.reason = True, False, False, ""
 
     def _down(self, reason: str, *, at_once: bool) -> None:
         self._ups = 0
         self._downs += 1
-        if at_once or not self.checked or self._downs >= self._settings.fall:
+        if at_once or not self.checked or self._downs >= self.settings.fall:
             self.ready = self._told = self.draining = False
         if not self.ready and not self.draining:
             self.reason = reason

@@ -12,10 +12,10 @@ from loadbalancer.pools.settings import EjectSettings
 class Ejection:
     """What passive checks know of one instance."""
 
-    __slots__ = ("_settings", "_until", "active", "errors", "failures", "reason", "times", "total")
+    __slots__ = ("_until", "active", "errors", "failures", "reason", "settings", "times", "total")
 
     def __init__(self, settings: EjectSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._until = 0.0
         self.active = False
         self.times = 0
@@ -33,17 +33,17 @@ class Ejection:
     def failed(self) -> bool:
         """No answer came. Is that reason enough to eject?"""
         self.failures += 1
-        return not self.active and self.failures >= self._settings.failures
+        return not self.active and self.failures >= self.settings.failures
 
     def erred(self) -> bool:
         """An answer came and says `my fault`. Is that reason enough to eject?"""
         self.failures = 0
         self.errors += 1
-        return not self.active and self.errors >= self._settings.errors
+        return not self.active and self.errors >= self.settings.errors
 
     def eject(self, reason: str, now: float) -> float:
         """Takes it out; gives the seconds for which, at least."""
-        settings = self._settings
+        settings = self.settings
         if now - self._until > settings.forgiven_after:
             self.times = 0
         self.times += 1

@@ -42,8 +42,8 @@ class Instance:
     """An address, its name and zone, what the checks know, and what it is doing now."""
 
     __slots__ = ("_name", "check", "connections", "drained", "ejection", "host", "idle",
-                 "idle_seconds", "in_flight", "listing", "meter", "patience", "port", "reason",
-                 "since", "source", "state", "weight", "zone")  # fmt: skip
+                 "idle_seconds", "in_flight", "listed_weight", "listing", "meter", "patience",
+                 "port", "reason", "since", "source", "state", "weight", "zone")  # fmt: skip
 
     def __init__(
         self, host: str, port: int, settings: PoolSettings, *, zone: str = "", weight: int = 1,
@@ -53,7 +53,7 @@ class Instance:
         self.host = host
         self.port = port
         self.zone = zone
-        self.weight = weight
+        self.weight = self.listed_weight = weight
         self.source = source
         self._name = ""
         self.listing = Listing.LISTED
@@ -70,6 +70,12 @@ class Instance:
         self.state = State.FAILING
         self.reason = self.check.reason
         self.since = 0.0
+
+    def reconfigure(self, settings: PoolSettings) -> None:
+        """New settings of its pool; what is known of it stays."""
+        self.check.settings = settings.check
+        self.ejection.settings = settings.eject
+        self.idle_seconds = settings.idle
 
     @property
     def address(self) -> str:

@@ -124,11 +124,11 @@ class Pool:
                            address=instance.address, target_zone=instance.zone,
                            was=instance.state.value, reason=reason)  # fmt: skip
                 instance.state, instance.since = state, now
-                if state is not State.UP:
-                    close_idle(instance)
                 if state is State.FAILING and not instance.check.answers:
                     self.hurry(instance)
             instance.reason = reason
+            if state is not State.UP and instance.idle:
+                close_idle(instance)
         self._rebuild()
 
     def checked(self, instance: Instance, outcome: Outcome, now: float) -> None:
@@ -212,6 +212,9 @@ class Pool:
                 known.listing, known.source, known.zone = Listing.LISTED, source, zone
                 known.check.due = now
                 changed = True
+            if known.listed_weight != weight:
+                known.weight = known.listed_weight = weight
+                changed = True
         listing = Listing.DROPPED if addresses else Listing.DOUBTED
         for key, instance in self.instances.items():
             if instance.source == source and key not in addresses and instance.listing not in (
@@ -222,6 +225,23 @@ class Pool:
                 changed = True
         if changed:
             self.refresh(now)
+
+    def dropped(self, source: str, now: float) -> None:
+        """Nobody looks for this name any more: its instances leave."""
+        leaving = [i for i in self.instances.values() if i.source == source]
+        for instance in leaving:
+            instance.listing = Listing.DROPPED
+        if leaving:
+            self.refresh(now)
+
+    def reconfigure(self, settings: PoolSettings, zone: str, now: float) -> None:
+        """New settings; what is known of the instances, and what is under way, stays."""
+        self.settings, self.zone = settings, zone
+        self.budget.reconfigure(settings.retry.budget, settings.retry.budget_min)
+        for instance in self.instances.values():
+            instance.reconfigure(settings)
+            instance.check.due = min(instance.check.due, now + settings.check.interval)
+        self.refresh(now)
 
     def forget(self, now: float, after: float) -> None:
         """Lets go of instances that have been gone for so many seconds."""
