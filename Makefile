@@ -41,6 +41,10 @@ demo: ## two minutes: load, a dead instance, a dead zone, and what was lost
 dlq: ## list the dead letters; again to where they came from: make dlq REPLAY=all
 	@scripts/dlq.sh
 
+##@ Measure the balancer
+bench: ## beside HAProxy, nginx, Envoy: make bench ROUNDS=5 TIME=3s SCENARIOS=small,l4 PEERS=haproxy,holdfast
+	@scripts/bench.sh bench
+
 ##@ Work on it
 venv: ## the virtual environment of tests and checks
 	@scripts/venv.sh

@@ -1,0 +1,103 @@
+"""`make bench`: every scenario, every peer, a table, a plot and reports/bench/latest.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from loadtests.bench import machine
+from loadtests.bench.measure import Cores, Measured, Say, measure
+from loadtests.bench.peers import HTTP, TCP, start_backends
+from loadtests.bench.plot import plot
+from loadtests.bench.program import NotStarted
+from loadtests.bench.scenarios import SCENARIOS
+from loadtests.bench.table import page
+from loadtests.plan import PlanError
+from loadtests.plan import seconds as seconds_of
+
+_NEEDED_CORES = 2
+_FAILED, _BAD_USE = 1, 2
+T = TypeVar("T")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Gives the exit status: 0 when every peer that is there was measured without an error."""
+    options = _parser().parse_args(arguments)
+    try:
+        seconds = seconds_of(options.time)
+        scenarios = _chosen(options.scenarios, {one.name: one for one in SCENARIOS})
+        names = _chosen(options.peers, {one.name: one.name for one in (*HTTP, *TCP)})
+        cores = two_cores()
+    except (PlanError, NotStarted) as error:
+        sys.stderr.write(f"bench: {error}\n")
+        return _BAD_USE
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        sys.stdout.write(f"{time.monotonic() - began:4.0f}s  {text}\n")
+        sys.stdout.flush()
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    os.sched_setaffinity(0, {cores.rest})  # idle connections are held by this process
+    backends = start_backends(cores.rest)
+    rows: list[Measured] = []
+    try:
+        for scenario in scenarios:
+            peers = [peer for peer in scenario.peers if peer.name in names]
+            rows += measure(
+                scenario, peers, backends, cores, rounds=options.rounds, seconds=seconds, say=say
+            )
+    finally:
+        backends.stop()
+    return _finish(rows, options.out, say)
+
+
+def _finish(rows: list[Measured], out: Path, say: Say) -> int:
+    measured = [row for row in rows if not row.failed]
+    text = page(rows, machine.describe())
+    (out / "latest.json").write_text(json.dumps([r.as_json() for r in measured], indent=1) + "\n")
+    (out / "table.md").write_text(text)
+    (out / "plot.svg").write_text(plot(rows))
+    sys.stdout.write("\n" + text + "\n")
+    say(f"written: {out}/latest.json, table.md, plot.svg")
+    return 0 if measured else _FAILED
+
+
+def two_cores() -> Cores:
+    """The first two that this process may use.
+
+    Raises:
+        NotStarted: there is only one.
+    """
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < _NEEDED_CORES:
+        raise NotStarted("two cores are needed: one for the proxy, one for everything else")
+    return Cores(proxy=allowed[0], rest=allowed[1])
+
+
+def _chosen(names: str, known: dict[str, T]) -> list[T]:
+    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(known)
+    for name in wanted:
+        if name not in known:
+            raise PlanError(f"there is no {name!r}, only {', '.join(known)}")
+    return [known[name] for name in wanted]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m loadtests.bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="of each peer in each scenario")
+    parser.add_argument("--time", default="3s", help="of a round")
+    parser.add_argument("--scenarios", default="", help=", ".join(s.name for s in SCENARIOS))
+    parser.add_argument("--peers", default="", help=", ".join(p.name for p in HTTP))
+    parser.add_argument("--out", type=Path, default=Path("reports/bench"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
