@@ -33,26 +33,26 @@ _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 class Admin:
     """Answers one request a connection; it is asked about once a second."""
 
-    def __init__(self, balancer: Balancer, token: str) -> None:
+    def __init__(self, balancer: Balancer) -> None:
         self._balancer = balancer
-        self._secret = b"Bearer " + token.encode()
+        self._secret = b""
         self._limits = Limits()
         self._parser = RequestParser(self._limits)
 
-    async def listen(self, host: str, port: int) -> asyncio.Server:
-        """Opens the listener.
+    def allow(self, token: str) -> None:
+        """Whoever has this token may ask, from now on."""
+        self._secret = b"Bearer " + token.encode()
 
-        Raises:
-            OSError: the address cannot be had.
-        """
-        return await asyncio.start_server(self._serve, host, port)
+    def protocol(self) -> asyncio.Protocol:
+        """For a new connection."""
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(_READ), self._serve)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_SECONDS):
                 head = await self._read(reader)
                 if head is not None:
-                    writer.write(self.answer(head))
+                    writer.write(await self.answer(head))
                     await writer.drain()
         except Reject as reject:
             writer.write(details(reject.problem, close=True))
@@ -69,7 +69,7 @@ class Admin:
                 return self._parser.parse(lines)
         return None
 
-    def answer(self, head: RequestHead) -> bytes:
+    async def answer(self, head: RequestHead) -> bytes:
         """The answer to one request."""
         path = unquote(head.path.decode("latin-1"))
         if head.method == b"GET" and path in ("/healthz", "/readyz"):
@@ -82,7 +82,7 @@ class Admin:
         if head.method == b"GET" and path == "/metrics":
             return answer(200, self._balancer.metrics().encode(), _METRICS, close=True)
         if head.method == b"POST":
-            return self._command(path)
+            return await self._command(path)
         return details(_NOTHING, close=True)
 
     def _health(self, path: str) -> bytes:
@@ -99,15 +99,19 @@ class Admin:
                 given = value
         return hmac.compare_digest(given, self._secret)
 
-    def _command(self, path: str) -> bytes:
+    async def _command(self, path: str) -> bytes:
         match path.split("/"):
+            case ["", "reload"]:
+                wrong = await self._balancer.reload("admin")
+                if wrong:
+                    return details(Problem(422, "bad-configuration", wrong), close=True)
+                return _done(done="reload")
             case ["", "pools", pool, "instances", name, "drain" | "undrain" as verb]:
                 if self._balancer.drain(pool, name, drained=verb == "drain"):
-                    done = json.dumps({"pool": pool, "instance": name, "done": verb}).encode()
-                    return answer(200, done, "application/json", close=True)
-                return details(
-                    Problem(404, "not-found", "There is no such pool or instance"), close=True
-                )
-        return details(
-            Problem(404, "not-found", "POST /pools/POOL/instances/NAME/drain"), close=True
-        )
+                    return _done(pool=pool, instance=name, done=verb)
+                return details(_NOBODY, close=True)
+        return details(_NO_COMMAND, close=True)
+
+
+def _done(**what: object) -> bytes:
+    return answer(200, json.dumps(what).encode(), "application/json", close=True)

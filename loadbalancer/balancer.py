@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import signal
+from collections.abc import Callable
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
 from loadbalancer import report
 from loadbalancer.admin import Admin
+from loadbalancer.doors import Factory
 from loadbalancer.events import Events
 from loadbalancer.exchange import Exchange
-from loadbalancer.front import Front
 from loadbalancer.health import Checker
-from loadbalancer.network import Network
-from loadbalancer.pools.pool import Pool
-from loadbalancer.resolver import Resolver, Source
-from loadbalancer.routes import Routes
-from loadbalancer.wire.canonical import Hop
+from loadbalancer.network import GRACE_SECONDS, Address, Network
+from loadbalancer.parts import Parts
+from loadbalancer.table import ConfigError
 
 if TYPE_CHECKING:
     from loadbalancer.config import Config
@@ -28,46 +26,24 @@ TICK = 0.05
 """Seconds between sweeps: how late a time-out may be noticed."""
 _TICKS_A_SECOND = 20
 _IDLE_TICKS = 10
-_FORGET_SECONDS = 300.0
-"""An instance that has gone is shown for so long."""
-_GRACE_SECONDS = 1.0
-"""For requests that were sent to us before their sender could know that we stop."""
 
 
 class Balancer:
     """See the top of this file."""
 
-    def __init__(self, config: Config, events: Events) -> None:
+    def __init__(
+        self, config: Config, events: Events, read: Callable[[], Config] | None = None
+    ) -> None:
+        """`read` gives the configuration as it is by now; without it none can be taken later."""
         self._config = config
         self._events = events
-        chance = random.Random()  # noqa: S311 - jitter and choices, no secrets
-        self.pools = {
-            pool.settings.name: Pool(pool.settings, config.zone, events.tell, chance)
-            for pool in config.pools
-        }
-        self.fronts = [
-            Front(
-                settings,
-                Routes(routes, self.pools),
-                Hop(config.instance, trusted=settings.trusted),
-                served_by=f"{config.zone}/{config.instance}",
-                log_access=self._log_access,
-                limits=config.limits,
-            )
-            for settings, routes in config.listeners
-        ]
+        self._read = read
         self._network = Network(config.limits)
-        for pool in self.pools.values():
-            pool.hurry = self._network.hurry
-        self._checker = Checker(self.pools.values(), config.limits)
-        self._resolver = Resolver(
-            [
-                Source(self.pools[pool.settings.name], m.host, m.port, m.zone, m.weight)
-                for pool in config.pools
-                for m in pool.dns
-            ]
-        )
-        self._admin: asyncio.Server | None = None
+        self._parts = Parts(events.tell, self._log_access, self._network.hurry)
+        self._checker = Checker(config.limits)
+        self._admin = Admin(self)
+        self._changing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._began = clock()
         self.unready = "starting"
         """Why no work should be given to this balancer; empty if it should."""
@@ -76,16 +52,19 @@ class Balancer:
         """Until SIGTERM or SIGINT, and until what was under way has ended.
 
         Raises:
-            OSError: an address to listen on cannot be had.
+            ConfigError: the configuration cannot be had: an address is taken, say.
         """
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        self._find_static()
-        tasks = [asyncio.create_task(self._tick()), asyncio.create_task(self._resolver.run())]
-        await self._open()
-        tasks.append(asyncio.create_task(self._get_ready()))
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        await self._become(self._config)
+        tasks = [
+            asyncio.create_task(work)
+            for work in (self._tick(), self._parts.resolver.run(), self._parts.files.run(),
+                         self._get_ready())
+        ]  # fmt: skip
         try:
             await self._until(stop, tasks)
             await self._drain()
@@ -96,18 +75,59 @@ class Balancer:
             self._network.close()
         self._events.tell("stopped")
 
-    async def _open(self) -> None:
-        for front in self.fronts:
-            await self._network.listen(front)
-            where = f"{front.settings.host}:{front.settings.port}"
-            self._events.tell("listening", listener=front.settings.name, address=where)
-        admin = self._config.admin
-        if admin is not None:
-            self._admin = await Admin(self, admin.token).listen(admin.host, admin.port)
-            self._events.tell("listening", listener="admin", address=f"{admin.host}:{admin.port}")
+    # ---- configurations -----------------------------------------------------------------------
+
+    def _hang_up(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.reload("SIGHUP"))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def reload(self, asked_by: str) -> str:
+        """Takes the configuration as it is by now; gives why not, or nothing if it did."""
+        async with self._changing:
+            try:
+                if self._read is None:
+                    raise ConfigError("there is no file: the command line cannot change")  # noqa: TRY301 - one way out
+                await self._become(self._read())
+            except ConfigError as error:
+                self._events.tell(
+                    "configuration refused", level="ERROR", reason=str(error), asked_by=asked_by
+                )
+                return str(error)
+            self._events.tell("configuration taken", asked_by=asked_by)
+            return ""
+
+    async def _become(self, config: Config) -> None:
+        """All of it, or nothing.
+
+        Raises:
+            ConfigError: something that it names cannot be had.
+        """
+        fronts = {front.name: (front.host, front.port) for front, _ in config.listeners}
+        private: dict[Address, Factory] = {}
+        if config.admin:
+            private[config.admin.host, config.admin.port] = self._admin.protocol
+        try:
+            self._network.open([*fronts.values(), *private])
+        except OSError as error:
+            raise ConfigError(f"{config.path or 'command line'}: {error}") from error
+        before = {front.settings.name: front.address for front in self._parts.fronts.values()}
+        self._config = config
+        self._events.called(config.instance, config.zone)
+        self._admin.allow(config.admin.token if config.admin else "")
+        self._network.limit(config.limits)
+        self._checker.limit(config.limits)
+        self._parts.change(config)
+        self._checker.pools = self._parts.pools
+        await self._network.serve(self._parts.fronts.values(), private, config.drain_seconds)
+        for name, (host, port) in fronts.items():
+            if before.get(name) != (host, port):
+                self._events.tell("listening", listener=name, address=f"{host}:{port}")
+
+    # ---- time ---------------------------------------------------------------------------------
 
     async def _get_ready(self) -> None:
-        await self._resolver.first_round.wait()
+        await self._parts.resolver.first_round.wait()
         self.unready = ""
         self._events.tell("ready")
 
@@ -126,7 +146,7 @@ class Balancer:
         self._network.stop_accepting()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._config.drain_seconds):
-                await asyncio.sleep(_GRACE_SECONDS)
+                await asyncio.sleep(GRACE_SECONDS)
                 self._network.close_idle()
                 await self._network.idle()
 
@@ -138,28 +158,11 @@ class Balancer:
             now = clock()
             self._network.sweep(now)
             self._checker.start_due(now)
-            for pool in self.pools.values():
-                if pool.waiting:
-                    pool.serve_waiting(now)
+            self._parts.serve_waiting(now)
             if count % _IDLE_TICKS == 0:
-                self._network.sweep_idle(
-                    now, [i for pool in self.pools.values() for i in pool.instances.values()]
-                )
+                self._network.sweep_idle(now, self._parts.instances())
             if count % _TICKS_A_SECOND == 0:
-                for front in self.fronts:
-                    front.tick()
-                for pool in self.pools.values():
-                    pool.tick()
-                    pool.refresh(now)
-                    pool.forget(now, _FORGET_SECONDS)
-
-    def _find_static(self) -> None:
-        now = clock()
-        for pool in self._config.pools:
-            for m in pool.static:
-                found = self.pools[pool.settings.name]
-                source = f"{m.host}:{m.port}"
-                found.discovered(source, [(m.host, m.port)], m.zone, now, m.weight)
+                self._parts.tick(now)
 
     # ---- what the admin listener asks for -----------------------------------------------------
 
@@ -171,20 +174,20 @@ class Balancer:
             "zone": self._config.zone,
             "region": self._config.region,
             "uptime_s": round(now - self._began, 1),
-            "pools": report.state(self.pools.values(), now),
+            "pools": report.state(self._parts.pools.values(), now),
         }
 
     def metrics(self) -> str:
         """What GET /metrics answers."""
-        return report.exposition(self.pools.values(), self.fronts, clock())
+        return report.exposition(self._parts.pools.values(), self._parts.fronts.values(), clock())
 
     def drain(self, pool: str, name: str, *, drained: bool) -> bool:
         """Takes an instance out by hand, or lets it in again; gives whether there is such a one."""
-        found = self.pools[pool].find(name) if pool in self.pools else None
+        found = self._parts.pools[pool].find(name) if pool in self._parts.pools else None
         if found is None:
             return False
         found.drained = drained
-        self.pools[pool].refresh(clock())
+        self._parts.pools[pool].refresh(clock())
         return True
 
     def _log_access(self, exchange: Exchange, now: float) -> None:

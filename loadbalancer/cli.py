@@ -6,7 +6,9 @@ import argparse
 import gc
 import resource
 import sys
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from loadbalancer.balancer import Balancer
 from loadbalancer.config import Config, ConfigError, load, quick
@@ -21,12 +23,20 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         config = _config(options)
     except ConfigError as error:
-        sys.stderr.write(f"loadbalancer: {error}\n")
-        sys.exit(_BAD_CONFIG)
+        _refuse(error)
     if options.check:
         sys.stdout.write(f"{options.config or 'command line'}: good\n")
         return
-    _run(Balancer(config, Events(config.instance, config.zone)))
+    read = partial(load, options.config) if options.config else None
+    try:
+        _run(Balancer(config, Events(config.instance, config.zone), read))
+    except ConfigError as error:
+        _refuse(error)
+
+
+def _refuse(error: ConfigError) -> NoReturn:
+    sys.stderr.write(f"loadbalancer: {error}\n")
+    sys.exit(_BAD_CONFIG)
 
 
 def _run(balancer: Balancer) -> None:

@@ -1,26 +1,30 @@
 """The configuration: a TOML file, or what the command line's quick form says.
 
-instance, zone, region, service, access_log_sample, drain_seconds
+instance, zone, region, service, workers, drain_seconds
 [limits]                    see wire/limits.py
 [admin]                     address, token
 [defaults]                  what all pools have in common: as a pool, without its instances
 [pools.NAME]                see pools/settings.py, with check, eject and retry as tables
   instances = [{address = "10.0.0.1:8000", zone = "a", weight = 1}]
   dns = [{name = "orders-a", port = 8000, zone = "a", weight = 1}]
+  file = "backends.txt"     see members.py; read again when it changes
 [listeners.NAME]            address, and what front.py has
   routes = [{host = "orders", path = "/", pool = "orders"}]
+  pool = "orders"           instead of routes: everything goes there
 """
 
 from __future__ import annotations
 
 import dataclasses
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from loadbalancer.front import FrontSettings
 from loadbalancer.identity import find_instance
+from loadbalancer.lines import line_of
+from loadbalancer.members import Member, member
 from loadbalancer.pools.policy import NAMES as POLICIES
 from loadbalancer.pools.settings import PoolSettings
 from loadbalancer.routes import Route
@@ -30,22 +34,21 @@ from loadbalancer.wire.limits import Limits
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["AdminSettings", "Config", "ConfigError", "Member", "PoolConfig", "load", "quick"]
+__all__ = [
+    "AdminSettings",
+    "Config",
+    "ConfigError",
+    "Member",
+    "PoolConfig",
+    "load",
+    "quick",
+    "read",
+]
 
 S = TypeVar("S", bound="DataclassInstance")
 _DRAIN_SECONDS = 10.0
 _SHORTEST_TOKEN = 16
 _PORT = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An instance by address, or all instances behind a name."""
-
-    host: str
-    port: int
-    zone: str = ""
-    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class PoolConfig:
     settings: PoolSettings
     static: tuple[Member, ...] = ()
     dns: tuple[Member, ...] = ()
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,9 @@ class Config:
     admin: AdminSettings | None = None
     drain_seconds: float = _DRAIN_SECONDS
     """Time that requests under way have to finish, once told to stop."""
+    path: Path | None = None
+    text: str = field(default="", repr=False)
+    """What the file said."""
 
 
 def load(path: Path, environment: dict[str, str] | None = None) -> Config:
@@ -88,16 +95,36 @@ def load(path: Path, environment: dict[str, str] | None = None) -> Config:
         ConfigError: with the file, and the key or the line.
     """
     try:
-        return parse(tomllib.loads(path.read_text()), environment)
+        text = path.read_text()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: {error}") from error
+    return read(text, path, environment)
+
+
+def read(text: str, path: Path, environment: dict[str, str] | None = None) -> Config:
+    """Reads the text of a file; other files that it names are looked for beside it.
+
+    Raises:
+        ConfigError: with the file, the line and the key.
+    """
+    try:
+        config = parse(tomllib.loads(text), environment, path.parent)
+    except tomllib.TOMLDecodeError as error:
+        said, at, line = str(error).rpartition(" (at line ")
+        where = f"line {line.partition(',')[0]}: " if at else ""
+        raise ConfigError(f"{path}: {where}{said or error}") from error
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        line_number = line_of(text, str(error).partition(": ")[0])
+        where = f"line {line_number}: " if line_number else ""
+        raise ConfigError(f"{path}: {where}{error}") from None
+    return dataclasses.replace(config, path=path, text=text)
 
 
-def parse(content: dict[str, object], environment: dict[str, str] | None = None) -> Config:
+def parse(
+    content: dict[str, object], environment: dict[str, str] | None = None, base: Path = Path()
+) -> Config:
     """Reads what a file says.
 
     Raises:
@@ -118,7 +145,9 @@ def parse(content: dict[str, object], environment: dict[str, str] | None = None)
         region=file.take("region", str, ""),
         drain_seconds=file.take("drain_seconds", float, _DRAIN_SECONDS),
         limits=limits,
-        pools=tuple(_pool(name, table, defaults, port) for name, table in file.tables("pools")),
+        pools=tuple(
+            _pool(name, table, defaults, port, base) for name, table in file.tables("pools")
+        ),
         listeners=tuple(_listener(name, table) for name, table in file.tables("listeners")),
         admin=_admin(admin) if admin else None,
     )
@@ -169,30 +198,21 @@ def _pool_settings(table: Table, like: PoolSettings) -> PoolSettings:
     )
 
 
-def _pool(name: str, table: Table, defaults: PoolSettings, port: int) -> PoolConfig:
+def _pool(name: str, table: Table, defaults: PoolSettings, port: int, base: Path) -> PoolConfig:
     settings = _pool_settings(table, dataclasses.replace(defaults, name=name))
     port = table.take("port", int, port)
     static = []
     for row in table.rows("instances"):
         host, own_port = address(row.take("address", str), row.key("address"))
-        static.append(_member(row, host, own_port))
+        static.append(member(row, host, own_port))
     dns = [
-        _member(row, row.take("name", str), row.take("port", int, port))
-        for row in table.rows("dns")
+        member(row, row.take("name", str), row.take("port", int, port)) for row in table.rows("dns")
     ]
+    file = table.take("file", str, "")
     table.end()
-    if not static and not dns:
-        raise ConfigError(f"{table.key('instances')}: neither this nor dns names an instance")
-    return PoolConfig(settings, tuple(static), tuple(dns))
-
-
-def _member(row: Table, host: str, port: int) -> Member:
-    weight = row.take("weight", int, 1)
-    if not 0 < weight <= 100:  # noqa: PLR2004 - a whole round is worked out in advance
-        raise ConfigError(f"{row.key('weight')}: must be from 1 to 100")
-    member = Member(host, port, row.take("zone", str, ""), weight)
-    row.end()
-    return member
+    if not static and not dns and not file:
+        raise ConfigError(f"{table.key('instances')}: no instances, dns or file names an instance")
+    return PoolConfig(settings, tuple(static), tuple(dns), base / file if file else None)
 
 
 def _listener(name: str, table: Table) -> tuple[FrontSettings, tuple[Route, ...]]:
@@ -205,6 +225,8 @@ def _listener(name: str, table: Table) -> tuple[FrontSettings, tuple[Route, ...]
             raise ConfigError(f"{row.key('path')}: must begin with a slash")
         row.end()
         routes.append(route)
+    if pool := table.take("pool", str, ""):
+        routes.append(Route(pool))
     table.end()
     return settings, tuple(routes)
 
@@ -222,8 +244,12 @@ def _cross_check(config: Config) -> None:
     pools = {pool.settings.name for pool in config.pools}
     if not config.listeners:
         raise ConfigError("listeners: none")
+    taken = {(config.admin.host, config.admin.port): "admin"} if config.admin else {}
     for front, routes in config.listeners:
+        key = f"listeners.{front.name}"
+        if other := taken.get((front.host, front.port)):
+            raise ConfigError(f"{key}.address: {other} has it already")
+        taken[front.host, front.port] = key
         for at, route in enumerate(routes):
             if route.pool not in pools:
-                key = f"listeners.{front.name}.routes[{at}].pool"
-                raise ConfigError(f"{key}: there is no pool {route.pool!r}")
+                raise ConfigError(f"{key}.routes[{at}].pool: there is no pool {route.pool!r}")

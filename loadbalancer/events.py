@@ -12,8 +12,12 @@ class Events:
     """Writes an event for every change of state, with its reason."""
 
     def __init__(self, instance: str, zone: str, out: TextIO | None = None) -> None:
-        self._always = {"logger": "loadbalancer", "instance": instance, "zone": zone}
+        self.called(instance, zone)
         self._out = out or sys.stdout
+
+    def called(self, instance: str, zone: str) -> None:
+        """Who we are, from now on."""
+        self._always = {"logger": "loadbalancer", "instance": instance, "zone": zone}
 
     def tell(self, event: str, *, level: str = "INFO", **fields: object) -> None:
         """Writes one line. `fields` say what and why."""

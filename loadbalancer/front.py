@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from loadbalancer.wire.body import Body, ChunkedBody, LengthBody
 from loadbalancer.wire.fields import REQUEST_KINDS, Lines
@@ -51,6 +51,30 @@ class FrontSettings:
     """Share of answers to log; those of the 5xx class always are, if it is above 0."""
 
 
+class Visitor(Protocol):
+    """A connection from outside."""
+
+    due: float
+    """When it should have done something."""
+
+    @property
+    def busy(self) -> bool:
+        """Is there something under way on it, with a time of its own?"""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that it has not taken yet."""
+
+    def expired(self, now: float) -> None:
+        """`due` has passed, and nothing is under way on it."""
+
+    def leave(self) -> None:
+        """Ends it, if nothing is under way on it."""
+
+    def drop(self) -> None:
+        """Ends it."""
+
+
 class Front:
     """Shared by all connections of a listener."""
 
@@ -64,16 +88,10 @@ class Front:
         log_access: Callable[[Exchange, float], None],
         limits: Limits = DEFAULT,
     ) -> None:
-        self.settings = settings
-        self.routes = routes
-        self.hop = hop
-        self.served_by = served_by
-        self.limits = limits
-        self.parser = RequestParser(limits)
-        self.trailers = Lines(REQUEST_KINDS)
+        self.reconfigure(settings, routes, hop, served_by, limits)
         self.active: set[Exchange] = set()
+        self.callers: set[Visitor] = set()
         self.draining = False
-        self.upgrades = {name.lower().encode() for name in settings.upgrades}
         self.rejected = 0
         """Requests that reached no pool: not understood, too big, without a route."""
         self.statuses: dict[int, int] = {}
@@ -85,6 +103,24 @@ class Front:
         self._log_access = log_access
         self.log_left = _LOG_LINES
         """Lines of the access log that may still be written in this second."""
+
+    def reconfigure(
+        self, settings: FrontSettings, routes: Routes, hop: Hop, served_by: str, limits: Limits
+    ) -> None:
+        """Another configuration, for the next request of every connection."""
+        self.settings = settings
+        self.routes = routes
+        self.hop = hop
+        self.served_by = served_by
+        self.limits = limits
+        self.parser = RequestParser(limits)
+        self.trailers = Lines(REQUEST_KINDS)
+        self.upgrades = {name.lower().encode() for name in settings.upgrades}
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it accepts."""
+        return self.settings.host, self.settings.port
 
     def tick(self) -> None:
         """To be called once a second."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Mapping
 from time import monotonic as clock
 
 from loadbalancer.pools.checks import Outcome, Verdict, interpret
@@ -24,16 +24,20 @@ _BODY = 1_024
 class Checker:
     """Starts checks when they are due; the pools say when that is."""
 
-    def __init__(self, pools: Iterable[Pool], limits: Limits) -> None:
-        self._pools = list(pools)
-        self._limits = limits
-        self._parser = ResponseParser(limits)
+    def __init__(self, limits: Limits) -> None:
+        self.pools: Mapping[str, Pool] = {}
+        self.limit(limits)
         self._lines = Lines(RESPONSE_KINDS)
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def limit(self, limits: Limits) -> None:
+        """How much of an answer is taken, from now on."""
+        self._limits = limits
+        self._parser = ResponseParser(limits)
+
     def start_due(self, now: float) -> None:
         """To be called several times a second."""
-        for pool in self._pools:
+        for pool in self.pools.values():
             for instance in pool.instances.values():
                 check = instance.check
                 dropped = instance.listing is Listing.DROPPED

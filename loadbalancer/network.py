@@ -3,52 +3,96 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from time import monotonic as clock
 from typing import TYPE_CHECKING
 
+from loadbalancer.doors import Door, Factory
 from loadbalancer.sockets import Caller, Link
 from loadbalancer.wire.heads import HeadReader
 from loadbalancer.wire.response import ResponseParser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from loadbalancer.exchange import Exchange
-    from loadbalancer.front import Front
+    from loadbalancer.front import Front, Visitor
     from loadbalancer.pools.instance import Instance
     from loadbalancer.wire.limits import Limits
 
-_BACKLOG = 1_024
+Address = tuple[str, int]
 _LOOK_SECONDS = 0.05
+GRACE_SECONDS = 1.0
+"""For requests that were sent to us before their sender could know that we stop."""
 
 
 class Network:
     """Listens, dials, and looks again and again at what is overdue."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, shared: bool = False) -> None:
+        """`shared`: other processes listen at the same addresses."""
+        self._shared = shared
+        self._doors: dict[Address, Door] = {}
+        self._fronts: list[Front] = []
+        self._leaving: list[tuple[Front, float, float]] = []
+        self._dials: set[asyncio.Task[None]] = set()
+        self.limit(limits)
+
+    def limit(self, limits: Limits) -> None:
+        """How much of everything is taken, from now on."""
         self._limits = limits
         self._parser = ResponseParser(limits)
-        self._fronts: list[Front] = []
-        self._callers: set[Caller] = set()
-        self._servers: list[asyncio.Server] = []
-        self._dials: set[asyncio.Task[None]] = set()
 
-    async def listen(self, front: Front) -> None:
-        """Opens a listener.
+    # ---- listening ----------------------------------------------------------------------------
+
+    def open(self, addresses: Iterable[Address]) -> None:
+        """Opens those of the addresses that are not open: all of them, or none.
 
         Raises:
-            OSError: the address cannot be had.
+            OSError: one cannot be had.
         """
-        front.dial, front.pooled = self._dial, pooled
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(
-            lambda: Caller(front, self._callers),
-            front.settings.host,
-            front.settings.port,
-            backlog=_BACKLOG,
-        )
-        self._fronts.append(front)
-        self._servers.append(server)
+        new: dict[Address, Door] = {}
+        try:
+            for address in addresses:
+                if address not in self._doors:
+                    new[address] = Door(*address, shared=self._shared)
+        except OSError:
+            for door in new.values():
+                door.close()
+            raise
+        self._doors.update(new)
+
+    async def serve(
+        self, fronts: Collection[Front], others: dict[Address, Factory], drain_seconds: float
+    ) -> None:
+        """Serves these listeners, and at other addresses these protocols; all of them are open.
+
+        A listener that is served no longer finishes what was begun, in `drain_seconds`.
+        """
+        before, self._fronts = self._fronts, list(fronts)
+        for address, factory in others.items():
+            await self._doors[address].serve(factory)
+        for front in fronts:
+            front.dial, front.pooled = self._dial, pooled
+            await self._doors[front.address].serve(partial(Caller, front))
+        now = clock()
+        for front in before:
+            if front not in fronts:
+                front.draining = True
+                self._leaving.append((front, now + GRACE_SECONDS, now + drain_seconds))
+        self._shut(keep={front.address for front in fronts} | others.keys())
+
+    def _shut(self, keep: Collection[Address]) -> None:
+        for address in [a for a in self._doors if a not in keep]:
+            self._doors.pop(address).shut()
+
+    def stop_accepting(self) -> None:
+        """No new connection is taken; every answer from now on ends its own."""
+        for front in self._fronts:
+            front.draining = True
+        self._shut(keep=self._doors.keys() - {front.address for front in self._fronts})
+
+    # ---- dialing ------------------------------------------------------------------------------
 
     def _dial(self, instance: Instance, exchange: Exchange) -> None:
         task = asyncio.get_running_loop().create_task(self._connect(instance, exchange))
@@ -69,48 +113,68 @@ class Network:
         else:
             exchange.connected(link, clock())
 
-    async def idle(self) -> None:
-        """Returns when no request is under way any more, and every answer was taken."""
-        while any(f.active for f in self._fronts) or any(c.unsent for c in self._callers):  # noqa: ASYNC110 - a set that the hot path fills
-            await asyncio.sleep(_LOOK_SECONDS)
+    # ---- time ---------------------------------------------------------------------------------
 
     def sweep(self, now: float) -> None:
         """Ends what should have happened by now in exchanges."""
-        for front in self._fronts:
+        for front in self._all():
             for exchange in [e for e in front.active if e.due <= now]:
                 exchange.expired(now)
 
     def hurry(self, instance: Instance) -> None:
         """An instance has fallen silent: requests that wait for it look for another one now."""
-        for front in self._fronts:
+        for front in self._all():
             for exchange in front.active:
                 if exchange.instance is instance:
                     exchange.hurry()
 
     def sweep_idle(self, now: float, instances: Iterable[Instance]) -> None:
         """Ends connections that have done nothing for too long."""
-        for caller in [c for c in self._callers if c.due <= now and c.exchange is None]:
-            caller.expired(now)
+        for front in self._all():
+            for caller in [c for c in front.callers if c.due <= now and not c.busy]:
+                caller.expired(now)
         for instance in instances:
             for link in [i for i in instance.idle if isinstance(i, Link) and i.due <= now]:
                 link.close()
+        if self._leaving:
+            self._see_off(now)
 
-    def stop_accepting(self) -> None:
-        """No new connection is taken; every answer from now on ends its own."""
-        for front in self._fronts:
-            front.draining = True
-        for server in self._servers:
-            server.close()
+    def _see_off(self, now: float) -> None:
+        for front, polite, last in self._leaving:
+            for caller in list(front.callers):
+                if now >= last:
+                    caller.drop()
+                elif now >= polite:
+                    caller.leave()
+        self._leaving = [gone for gone in self._leaving if gone[0].callers or gone[0].active]
+
+    # ---- the end ------------------------------------------------------------------------------
+
+    async def idle(self) -> None:
+        """Returns when nothing is under way any more, and every answer was taken."""
+        while any(f.active for f in self._all()) or any(  # noqa: ASYNC110 - sets that the hot path fills
+            c.busy or c.unsent for c in self._callers()
+        ):
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def close_idle(self) -> None:
         """Ends the connections of callers that ask for nothing."""
-        for caller in list(self._callers):
+        for caller in self._callers():
             caller.leave()
 
     def close(self) -> None:
         """Ends what is left."""
-        for caller in list(self._callers):
+        self._shut(keep=())
+        for caller in self._callers():
             caller.drop()
+
+    def _all(self) -> list[Front]:
+        if not self._leaving:
+            return self._fronts
+        return self._fronts + [front for front, _, _ in self._leaving]
+
+    def _callers(self) -> list[Visitor]:
+        return [caller for front in self._all() for caller in front.callers]
 
 
 def pooled(instance: Instance) -> Link | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic as clock
@@ -27,22 +28,33 @@ class Source:
     zone: str = ""
     weight: int = 1
 
+    @property
+    def key(self) -> str:
+        """Under which the pool knows it."""
+        return f"dns {self.name}:{self.port}"
+
 
 class Resolver:
     """Asks for all names, and tells the pools what it hears. Silence changes nothing."""
 
-    def __init__(self, sources: list[Source]) -> None:
-        self._sources = sources
+    def __init__(self) -> None:
+        self._sources: frozenset[Source] = frozenset()
         # One a name: Docker takes a second to know nothing of a name, and others must not wait.
-        threads = min(max(1, len(sources)), _MOST_THREADS)
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="resolver")
+        self._threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="resolver")
         self._answered = -_ALIVE_SECONDS
         self._running: set[Source] = set()
-        self._unasked = set(sources)
+        self._unasked: frozenset[Source] = frozenset()
         self.first_round = asyncio.Event()
         """Every name was asked once, with whatever outcome."""
-        if not sources:
+
+    def ask_for(self, sources: Iterable[Source]) -> frozenset[Source]:
+        """These names from now on; gives those that are asked for no longer."""
+        before, self._sources = self._sources, frozenset(sources)
+        self._unasked = (self._unasked & self._sources) | (self._sources - before)
+        if not self._unasked:
             self.first_round.set()
+        staying = {(source.pool, source.key) for source in self._sources}
+        return frozenset(s for s in before if (s.pool, s.key) not in staying)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -63,10 +75,10 @@ class Resolver:
 
     def _heard(self, source: Source, answer: asyncio.Future[list[tuple[str, int]]]) -> None:
         self._running.discard(source)
-        self._unasked.discard(source)
+        self._unasked -= {source}
         if not self._unasked:
             self.first_round.set()
-        if answer.cancelled():
+        if answer.cancelled() or source not in self._sources:
             return
         now = clock()
         try:
@@ -76,7 +88,7 @@ class Resolver:
             if now - self._answered > _ALIVE_SECONDS:
                 return  # the name service is away: what was known stays
             found = []  # it answers for other names: this one has no address
-        source.pool.discovered(source.name, found, source.zone, now, source.weight)
+        source.pool.discovered(source.key, found, source.zone, now, source.weight)
 
 
 def addresses(name: str, port: int) -> list[tuple[str, int]]:

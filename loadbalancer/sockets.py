@@ -89,12 +89,11 @@ class Caller(Wire):
     """A connection from a caller: its requests are served one after the other, in order."""
 
     __slots__ = ("_busy", "_ended", "_front", "_held", "_in_head", "_linger_until", "_lingering",
-                 "_owner", "_parse", "_reader", "exchange", "peer")  # fmt: skip
+                 "_parse", "_reader", "exchange", "peer")  # fmt: skip
 
-    def __init__(self, front: Front, owner: set[Caller]) -> None:
+    def __init__(self, front: Front) -> None:
         super().__init__()
         self._front = front
-        self._owner = owner
         self._reader = HeadReader(front.limits, skips_empty_line=True)
         self._parse = front.parser.parse
         self._held = b""
@@ -111,10 +110,11 @@ class Caller(Wire):
         super().connection_made(transport)
         address = transport.get_extra_info("peername")
         self.peer = address[0].encode() if address else b"unknown"
-        if len(self._owner) >= self._front.settings.max_connections:
+        callers = self._front.callers
+        if len(callers) >= self._front.settings.max_connections:
             self.drop()
             return
-        self._owner.add(self)
+        callers.add(self)
         self.due = clock() + self._front.settings.idle
 
     def data_received(self, data: bytes) -> None:
@@ -248,6 +248,11 @@ class Caller(Wire):
             self.drop()
 
     @property
+    def busy(self) -> bool:
+        """Is an exchange under way? It has a time of its own."""
+        return self.exchange is not None
+
+    @property
     def unsent(self) -> int:
         """Bytes of an answer that the caller has not taken yet."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
@@ -283,7 +288,7 @@ class Caller(Wire):
     def connection_lost(self, _: Exception | None) -> None:
         """The caller has gone."""
         self._transport = None
-        self._owner.discard(self)
+        self._front.callers.discard(self)
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
             exchange.caller_lost()

@@ -33,6 +33,7 @@ def cluster(tmp_path: Path) -> Iterator[Start]:
             route: str = "",
             limits: str = "",
             ready: int | None = None,
+            more: str = "",
         ) -> Cluster:
             backends = [start_backend(f"a/x-a-{n + 1}") for n in range(count)]
             for backend in backends:
@@ -46,7 +47,7 @@ def cluster(tmp_path: Path) -> Iterator[Start]:
                 f"[limits]\n{limits}\n"
                 f'[listeners.l]\naddress = "127.0.0.1:{port}"\n{listener}\n'
                 f'routes = [{{{route}pool = "p"}}]\n'
-                f"[pools.p]\ninstances = [{members}]\n{pool}\n"
+                f"[pools.p]\ninstances = [{members}]\n{pool}\n{more}\n"
             )
             log = tmp_path / "balancer.log"
             with log.open("wb") as out:
@@ -55,7 +56,7 @@ def cluster(tmp_path: Path) -> Iterator[Start]:
                 )
             balancer = Process(popen, port)
             stack.callback(balancer.end)
-            made = Cluster(balancer, backends, admin, log)
+            made = Cluster(balancer, backends, admin, log, config)
             wanted = count if ready is None else ready
             wait_until(lambda: made.state()["healthy"] == wanted, "all up")
             return made

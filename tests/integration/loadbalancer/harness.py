@@ -91,6 +91,7 @@ class Cluster:
     backends: list[Process]
     admin: int
     log: Path
+    config: Path
 
     @property
     def port(self) -> int:
@@ -118,6 +119,21 @@ class Cluster:
     def order(self, verb: str, name: str) -> int:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         return ask(self.admin, "POST", f"/pools/p/instances/{name}/{verb}", headers=headers).status
+
+    def change(self, *changes: tuple[str, str]) -> None:
+        """Writes the configuration anew."""
+        text = self.config.read_text()
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        self.config.write_text(text)
+
+    def reload(self) -> Answer:
+        return ask(self.admin, "POST", "/reload", headers={"Authorization": f"Bearer {TOKEN}"})
+
+    def events(self, message: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return [line for line in lines if line["message"] == message]
 
     def counts(self) -> dict[str, int]:
         """What the living backends were asked for, by method and target."""

@@ -46,7 +46,8 @@ async def until(check: Callable[[], bool]) -> None:
 async def test_addresses_come_and_go(dns: Names) -> None:
     found = pool()
     dns["x"] = ["10.0.0.1", "10.0.0.2"]
-    resolver = Resolver([Source(found, "x", 80, "a")])
+    resolver = Resolver()
+    resolver.ask_for([Source(found, "x", 80, "a")])
     running = asyncio.create_task(resolver.run())
     await resolver.first_round.wait()
     assert set(found.instances) == {"10.0.0.1:80", "10.0.0.2:80"}
@@ -65,7 +66,8 @@ async def test_a_name_service_that_is_away_changes_nothing(
 ) -> None:
     found = pool()
     dns["x"] = ["10.0.0.1"]
-    resolver = Resolver([Source(found, "x", 80)])
+    resolver = Resolver()
+    resolver.ask_for([Source(found, "x", 80)])
     running = asyncio.create_task(resolver.run())
     await resolver.first_round.wait()
     now = time.monotonic() + 100
@@ -81,7 +83,8 @@ async def test_a_name_service_that_is_away_changes_nothing(
 async def test_an_error_for_one_name_while_others_are_answered_is_an_answer(dns: Names) -> None:
     found, other = pool(), pool()
     dns.update({"x": ["10.0.0.1"], "y": ["10.0.0.2"]})
-    resolver = Resolver([Source(found, "x", 80), Source(other, "y", 80)])
+    resolver = Resolver()
+    resolver.ask_for([Source(found, "x", 80), Source(other, "y", 80)])
     running = asyncio.create_task(resolver.run())
     await resolver.first_round.wait()
     dns["x"] = socket.EAI_AGAIN
@@ -91,7 +94,9 @@ async def test_an_error_for_one_name_while_others_are_answered_is_an_answer(dns:
 
 
 async def test_without_names_the_first_round_is_over() -> None:
-    assert Resolver([]).first_round.is_set()
+    resolver = Resolver()
+    resolver.ask_for([])
+    assert resolver.first_round.is_set()
 
 
 def test_no_address_is_not_the_same_as_no_answer(dns: Names) -> None:

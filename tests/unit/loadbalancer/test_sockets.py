@@ -65,11 +65,10 @@ class Scene:
             FrontSettings("l", **settings), Routes([Route("p", path="/api/")], {"p": pool}),
             Hop("lb"), served_by="a/lb", log_access=lambda *_: None,
         )  # fmt: skip
-        self.owner: set[Caller] = set()
         self.caller, self.transport = self.come()
 
     def come(self) -> tuple[Caller, Transport]:
-        caller, transport = Caller(self.front, self.owner), Transport()
+        caller, transport = Caller(self.front), Transport()
         caller.connection_made(transport)
         return caller, transport
 
@@ -161,14 +160,14 @@ def test_too_many_callers_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> No
     scene = Scene(monkeypatch, max_connections=1)
     _, second = scene.come()
     assert second.did == ["abort"]
-    assert len(scene.owner) == 1
+    assert len(scene.front.callers) == 1
 
 
 def test_leaving_ends_what_is_idle(scene: Scene) -> None:
     scene.caller.leave()
     assert scene.transport.did == ["close"]
     scene.caller.connection_lost(None)
-    assert not scene.owner
+    assert not scene.front.callers
 
 
 def test_a_storm_of_errors_is_not_logged_whole(monkeypatch: pytest.MonkeyPatch) -> None:

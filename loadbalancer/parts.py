@@ -1,0 +1,151 @@
+"""What a configuration asks for: pools with their instances, and listeners with their routes.
+
+A change keeps what stays: a pool (by its name) its instances and all that is known of them, a
+listener (by its name and address) its connections. What goes finishes what was begun.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
+from time import monotonic as clock
+from typing import TYPE_CHECKING
+
+from loadbalancer.filewatch import FileWatch
+from loadbalancer.front import Front
+from loadbalancer.pools.pool import Pool
+from loadbalancer.resolver import Resolver, Source
+from loadbalancer.routes import Routes
+from loadbalancer.wire.canonical import Hop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from loadbalancer.config import Config
+    from loadbalancer.exchange import Exchange
+    from loadbalancer.members import Member
+    from loadbalancer.pools.instance import Instance
+
+Tell = Callable[..., None]
+_FORGET_SECONDS = 300.0
+"""An instance that has gone is shown for so long."""
+
+
+class Parts:
+    """See the top of this file."""
+
+    def __init__(
+        self,
+        tell: Tell,
+        log_access: Callable[[Exchange, float], None],
+        hurry: Callable[[Instance], None],
+    ) -> None:
+        self._tell = tell
+        self._log_access = log_access
+        self._hurry = hurry
+        self._chance = random.Random()  # noqa: S311 - jitter and choices, no secrets
+        self._listed: dict[tuple[Pool, str], tuple[Member, ...]] = {}
+        self.pools: dict[str, Pool] = {}
+        self.leaving: list[Pool] = []
+        """Pools of an earlier configuration, with requests that still run."""
+        self.fronts: dict[str, Front] = {}
+        self.resolver = Resolver()
+        self.files = FileWatch(tell)
+
+    def change(self, config: Config) -> None:
+        """Becomes what this configuration asks for."""
+        now = clock()
+        self._change_pools(config, now)
+        self._change_fronts(config)
+        self._discover(config, now)
+
+    def _change_pools(self, config: Config, now: float) -> None:
+        before, self.pools = self.pools, {}
+        for pool in config.pools:
+            name = pool.settings.name
+            known = before.pop(name, None)
+            if known is None:
+                known = Pool(pool.settings, config.zone, self._tell, self._chance)
+                known.hurry = self._hurry
+            else:
+                known.reconfigure(pool.settings, config.zone, now)
+            self.pools[name] = known
+        self.leaving += before.values()
+
+    def _change_fronts(self, config: Config) -> None:
+        before, self.fronts = self.fronts, {}
+        for settings, routes in config.listeners:
+            table = Routes(routes, self.pools)
+            hop = Hop(config.instance, trusted=settings.trusted)
+            served_by = f"{config.zone}/{config.instance}"
+            known = before.get(settings.name)
+            if known is None or known.address != (settings.host, settings.port):
+                self.fronts[settings.name] = Front(
+                    settings, table, hop, served_by=served_by,
+                    log_access=self._log_access, limits=config.limits,
+                )  # fmt: skip
+            else:
+                known.reconfigure(settings, table, hop, served_by, config.limits)
+                self.fronts[settings.name] = known
+
+    # ---- instances ----------------------------------------------------------------------------
+
+    def _discover(self, config: Config, now: float) -> None:
+        files: dict[Path, list[Callable[[tuple[Member, ...]], None]]] = {}
+        names: list[Source] = []
+        listed = {}
+        for wanted in config.pools:
+            pool = self.pools[wanted.settings.name]
+            listed[pool, "static"] = wanted.static
+            if wanted.file:
+                files.setdefault(wanted.file, []).append(partial(self._from_file, pool))
+                listed[pool, "file"] = self._listed.get((pool, "file"), ())
+            names += [Source(pool, m.host, m.port, m.zone, m.weight) for m in wanted.dns]
+        for (pool, kind), members in listed.items():
+            self._list(pool, kind, members, now)
+        self.files.watch(files)
+        gone = [key for key in self._listed if key not in listed]
+        for pool, kind in gone:
+            self._list(pool, kind, (), now)
+            del self._listed[pool, kind]
+        for source in self.resolver.ask_for(names):
+            source.pool.dropped(source.key, now)
+
+    def _from_file(self, pool: Pool, members: tuple[Member, ...]) -> None:
+        self._list(pool, "file", members, clock())
+
+    def _list(self, pool: Pool, kind: str, members: tuple[Member, ...], now: float) -> None:
+        """These are a pool's instances, as far as this kind of list tells."""
+        for m in members:
+            pool.discovered(f"{kind} {m.source}", [(m.host, m.port)], m.zone, now, m.weight)
+        staying = {m.source for m in members}
+        for m in self._listed.get((pool, kind), ()):
+            if m.source not in staying:
+                pool.dropped(f"{kind} {m.source}", now)
+        self._listed[pool, kind] = members
+
+    # ---- time ---------------------------------------------------------------------------------
+
+    def serve_waiting(self, now: float) -> None:
+        """Several times a second: who waits for a place may get one."""
+        for pool in chain(self.pools.values(), self.leaving):
+            if pool.waiting:
+                pool.serve_waiting(now)
+
+    def tick(self, now: float) -> None:
+        """Once a second."""
+        for front in self.fronts.values():
+            front.tick()
+        for pool in chain(self.pools.values(), self.leaving):
+            pool.tick()
+            pool.refresh(now)
+            pool.forget(now, _FORGET_SECONDS)
+        if self.leaving:
+            self.leaving = [pool for pool in self.leaving if pool.in_flight or pool.waiting]
+
+    def instances(self) -> Iterator[Instance]:
+        """All there are."""
+        for pool in chain(self.pools.values(), self.leaving):
+            yield from pool.instances.values()
