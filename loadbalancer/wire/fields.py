@@ -38,6 +38,7 @@ _FRAMING = {
     b"transfer-encoding": CODING,
     b"connection": CONNECTION,
     b"upgrade": UPGRADE,
+    b"http2-settings": HOP,
     b"keep-alive": HOP,
     b"proxy-connection": HOP,
     b"te": HOP,
@@ -58,8 +59,6 @@ REQUEST_KINDS = {
 }
 RESPONSE_KINDS = {**_FRAMING, b"proxy-authenticate": HOP}
 
-# A gateway behind us may read these as the names with hyphens: that would be a second framing.
-_LOOKALIKES = frozenset({b"content_length", b"transfer_encoding"})
 # Seldom the same twice, and secret or big: not worth a place in the memo.
 _UNIQUE = frozenset({b"cookie", b"set-cookie", b"authorization", b"x-request-id", b"traceparent"})
 
@@ -175,8 +174,10 @@ class Lines:
         if not is_token(name):
             raise bad("A field name is not a token")
         lower = name.lower()
-        if lower in _LOOKALIKES:
-            raise bad("A field name looks like one that frames the message")
+        # A gateway behind us may read these as the names with hyphens: that would be a second
+        # framing, or a claim about the caller that we have not looked at.
+        if b"_" in lower and lower.replace(b"_", b"-") in self._kinds:
+            raise bad("A field name looks like one that has a meaning to us")
         if len(self._names) >= _MEMO_NAMES:
             self._names.clear()
         verdict = (self._kinds.get(lower, PLAIN), lower not in _UNIQUE)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from ipaddress import IPv6Address
 
 from loadbalancer.wire import fields
 from loadbalancer.wire.fields import (
@@ -37,9 +38,8 @@ _TARGET_BYTES = b"-._~!$&'()*+,;=:@%/?" + bytes(
 _TARGET = re.compile(_PATH + _QUERY).fullmatch
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)((?:/[^?]*)?(?:\?.*)?)", re.IGNORECASE).fullmatch
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
-_HOST = re.compile(
-    rb"((?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?"
-).fullmatch
+# Of what RFC 3986 allows in a name, only what names are made of: a comma would be read as a list.
+_HOST = re.compile(rb"([A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?").fullmatch
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,128}").fullmatch
 _MILLISECONDS = re.compile(rb"[0-9]{1,9}").fullmatch
 _MAX_METHOD = 32
@@ -136,10 +136,10 @@ class RequestParser:
         plain, special = self._lines.sort(lines[1:])
         head = RequestHead(method, target, minor, plain)
         _interpret(head, special)
-        if not target.startswith(b"/"):
-            _other_form(head)
         if not head.host and minor:
             raise bad("No Host")
+        if not target.startswith(b"/"):
+            _other_form(head)
         if head.length is not None and head.length > limits.body:
             raise Reject(413, "body-too-large", f"More than {limits.body} bytes")
         return head
@@ -250,6 +250,11 @@ def _host_name(value: bytes) -> bytes:
     match = _HOST(value)
     if match is None or (match[2] and int(match[2]) > _MAX_PORT):
         raise bad("Host is not a host name and port")
+    if value.startswith(b"["):
+        try:
+            IPv6Address(match[1][1:-1].decode())
+        except ValueError:
+            raise bad("Host is not an address of IPv6") from None
     return match[1].lower()
 
 

@@ -134,3 +134,16 @@ def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:  #
         head.keep_alive = fields.is_kept(options, minor)
         if options.named:
             head.plain = fields.without(head.plain, options.named)
+    if (head.chunked or head.length) and (head.status < FINAL or head.status == NO_CONTENT):
+        _frame_nothing(head)
+
+
+def _frame_nothing(head: ResponseHead) -> None:
+    """Sections 6.1 and 6.2: such an answer must not have a framing, and who sends one may mean it.
+
+    After an interim one nobody knows where the next head begins; after 204 the connection is not
+    used again, since a body may follow.
+    """
+    if head.status < FINAL:
+        raise bad("An interim answer has a body")
+    head.chunked, head.length, head.keep_alive = False, None, False

@@ -112,3 +112,12 @@ def test_fields_of_this_connection_are_not_passed_on() -> None:
     head = read(b"Connection: X-Mine", b"X-Mine: 1", b"Keep-Alive: x", b"X-Yours:2",
                 b"Content-Length: 1")  # fmt: skip
     assert head.plain == [b"X-Yours: 2"]
+
+
+@pytest.mark.parametrize("line", [b"Content-Length: 5", b"Transfer-Encoding: chunked"])
+def test_a_framing_where_there_must_be_none(line: bytes) -> None:
+    head = read(line, start=b"HTTP/1.1 204 No Content")
+    assert (head.bodyless, head.chunked, head.length, head.keep_alive) == (True, False, None, False)
+    assert read(b"Content-Length: 0", start=b"HTTP/1.1 204 No Content").keep_alive
+    with pytest.raises(Reject):
+        read(line, start=b"HTTP/1.1 103 Early Hints")
