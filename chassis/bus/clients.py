@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
 T = TypeVar("T")
+
+_CLOSE_MS = 3_000
 
 # A broker whose container is gone refuses nothing: a connection to its last address just hangs. The
 # library's 10 s, growing to 30, kept a producer from asking the other brokers for the new leader.
@@ -38,3 +43,35 @@ def connect(make: Callable[..., T], **config: Any) -> T:
         for client in begun:
             client.close()
         raise
+
+
+@contextmanager
+def consuming(config: dict[str, Any]) -> Iterator[KafkaConsumer]:
+    """A KafkaConsumer that is closed at the end, in bounded time, and leaves its group then."""
+    consumer: KafkaConsumer = connect(KafkaConsumer, **config)
+    try:
+        refresh_when_redirected(consumer)
+        yield consumer
+    finally:
+        with suppress(KafkaError):
+            consumer.close(autocommit=False, timeout_ms=_CLOSE_MS)
+
+
+def refresh_when_redirected(consumer: Any) -> None:
+    """Asks for new metadata when a leader sends a KafkaConsumer to a replica that it cannot find.
+
+    After a broker came back, the leader says at once: read there. To a client whose metadata is
+    older, that broker is still away; kafka-python 3.0.12 asks the leader again, which says the same
+    again, thousands of times a second, until the metadata is refreshed for its age.
+    """
+    fetcher = consumer._fetcher  # noqa: SLF001 - nothing public chooses the replica
+    select = fetcher._select_read_replica  # noqa: SLF001
+
+    def select_and_look(partition: TopicPartition) -> int | None:
+        wanted = fetcher._subscriptions.assignment[partition].preferred_read_replica()  # noqa: SLF001
+        node: int | None = select(partition)
+        if wanted is not None and node != wanted:
+            fetcher._manager.cluster.request_update()  # noqa: SLF001
+        return node
+
+    fetcher._select_read_replica = select_and_look  # noqa: SLF001

@@ -15,8 +15,8 @@ import itertools
 import logging
 import queue
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from chassis.bus.clients import connect
+from chassis.bus.clients import consuming
 from chassis.bus.dead_letters import TOPIC as DEAD_LETTERS
 from chassis.bus.dead_letters import DeadLetters
 from chassis.bus.event import Event, Undecodable
@@ -48,7 +48,7 @@ Handle = Callable[[list[Event]], Awaitable[None]]
 _AWAY = (Unavailable, ResilienceError, OSError, TimeoutError, *BUSY)
 _TRIES = 3  # of a record that fails by its own fault, before it is a dead letter
 _BACKOFF_SECONDS = (0.1, 0.3, 1.0, 3.0)
-_ENOUGH_BYTES = 32_768
+_FETCH_WAIT_MS = 1_000
 _POLL_MS = 500
 _BUSY_POLL_MS = 50  # while records are handled: their partitions are to be resumed soon after
 _COMMIT_MS = 3_000
@@ -73,14 +73,14 @@ class Consumer:
         zone: str,
         concurrency: int = 1,
         batch: int = 200,
-        patience_ms: int = 1_000,
+        gather: float = 1.0,
         commit_every: float = _COMMIT_EVERY_SECONDS,
     ) -> None:
         """`handle` gets a partition's events in order, up to `batch` at once.
 
         With `concurrency` over 1 it gets them one by one, that many at a time and in no order:
-        for slow effects that do not depend on each other. `patience_ms`: how long the brokers may
-        gather records before they answer. `commit_every`: seconds, at least, between two commits.
+        for slow effects that do not depend on each other. `gather`: seconds, after records came, in
+        which more may come together. `commit_every`: seconds, at least, between two commits.
         """
         self._group = group
         self._topics = topics
@@ -89,16 +89,16 @@ class Consumer:
         self._places = asyncio.Semaphore(concurrency)
         self._one_by_one = concurrency > 1
         self._batch = batch
+        self._gather = gather
         self._commit_every = commit_every
         self._config: dict[str, Any] = {
             "bootstrap_servers": brokers.split(","),
             "group_id": group,
             "client_id": client_id,
             "client_rack": zone,
-            # A broker answers when it has this much, or after this long. Answering each record at
-            # once costs brokers and consumers several times the processor for some orders/s.
-            "fetch_min_bytes": _ENOUGH_BYTES,
-            "fetch_max_wait_ms": patience_ms,
+            # A broker answers the first record at once, and else after this long.
+            "fetch_min_bytes": 1,
+            "fetch_max_wait_ms": _FETCH_WAIT_MS,
             "enable_auto_commit": False,
             "auto_offset_reset": "earliest",
             "isolation_level": "read_committed",
@@ -172,11 +172,13 @@ class Consumer:
         failures = 0
         while not self._stop.is_set():
             try:
-                with _connected(self._config) as consumer:
+                with consuming(self._config) as consumer:
                     consumer.subscribe(self._topics)
                     while not self._stop.is_set():
-                        self._poll(consumer)
+                        came = self._poll(consumer)
                         failures = 0
+                        if came:  # asking for each record costs several times the processor
+                            self._stop.wait(self._gather)
                     self._commit_at = 0.0
                     self._settle(consumer)
             except KafkaError as error:
@@ -190,7 +192,8 @@ class Consumer:
                 failures += 1
                 self._stop.wait(_backoff(failures))
 
-    def _poll(self, consumer: KafkaConsumer) -> None:
+    def _poll(self, consumer: KafkaConsumer) -> bool:
+        """Gives whether there were records."""
         if self._failed.is_set():  # its partition would stand still for ever
             self._failed.clear()
             raise RuntimeError("records were left unhandled: reading them again")
@@ -198,11 +201,13 @@ class Consumer:
         busy = bool(self._tasks)
         self._settle(consumer)
         busy = busy or bool(self._held)
-        for partition, records in consumer.poll(_BUSY_POLL_MS if busy else _POLL_MS).items():
+        polled = consumer.poll(_BUSY_POLL_MS if busy else _POLL_MS)
+        for partition, records in polled.items():
             consumer.pause(partition)
             self._held[partition] = turn = next(self._turns)
             self._loop.call_soon_threadsafe(self._take, partition, records, turn)
         self._show_lag(consumer)
+        return bool(polled)
 
     def _settle(self, consumer: KafkaConsumer) -> None:
         """Commits what is done and resumes partitions whose turn is over.
@@ -375,17 +380,6 @@ class Consumer:
         finally:
             current_request.reset(token)
         BUS_CONSUMED.labels(self._group).inc(len(events))
-
-
-@contextmanager
-def _connected(config: dict[str, Any]) -> Iterator[KafkaConsumer]:
-    """A client that is closed at the end, in bounded time, and leaves its group then."""
-    consumer: KafkaConsumer = connect(KafkaConsumer, **config)
-    try:
-        yield consumer
-    finally:
-        with suppress(KafkaError):
-            consumer.close(autocommit=False, timeout_ms=3_000)
 
 
 def _name(partition: TopicPartition) -> str:

@@ -20,6 +20,6 @@ async def follow_payments(settings: OrdersSettings, producer: Producer, store: S
         producer=producer,
         client_id=settings.instance,
         zone=settings.zone,
-        patience_ms=50,  # somebody waits for this
+        gather=0.05,  # somebody waits for this
     )
     await consumer.run(TOPIC)

@@ -49,7 +49,7 @@ async def consume(settings: PaymentsSettings, handle: PayOrders, producer: Produ
         producer=producer,
         client_id=settings.instance,
         zone=settings.zone,
-        patience_ms=50,  # somebody waits for this
+        gather=0.05,  # somebody waits for this
         concurrency=settings.concurrency,
     )
     await consumer.run(PAYMENTS)

@@ -1,8 +1,13 @@
+import time
+from types import SimpleNamespace
 from typing import Any
 
+from kafka import TopicPartition
+from kafka.consumer.fetcher import Fetcher
+from kafka.consumer.subscription_state import SubscriptionState
 from kafka.net.compat import KafkaNetClient
 
-from chassis.bus.clients import connect
+from chassis.bus.clients import connect, refresh_when_redirected
 
 
 def test_a_broker_that_is_gone_is_not_waited_for() -> None:
@@ -20,5 +25,25 @@ def test_a_broker_that_is_gone_is_not_waited_for() -> None:
         client._manager.update_backoff("1")
         client._manager.update_backoff("1")
         assert client._manager.socket_connection_setup_timeout_ms("1") <= 1_200  # 1 s, jittered
+    finally:
+        client.close()
+
+
+def test_a_replica_that_the_metadata_does_not_know_is_looked_up() -> None:
+    """It came back, and the leader sends us there: the library would ask the leader again."""
+    here, client = TopicPartition("orders", 0), KafkaNetClient(bootstrap_servers=["localhost:1"])
+    subscription = SubscriptionState("earliest")
+    subscription.assign_from_user([here])
+    consumer = SimpleNamespace(_fetcher=Fetcher(client, subscription))
+    refresh_when_redirected(consumer)
+    cluster = client._manager.cluster
+    cluster._need_update = False
+    try:
+        consumer._fetcher._select_read_replica(here)
+        assert not cluster._need_update
+
+        subscription.assignment[here].update_preferred_read_replica(3, time.monotonic() + 30)
+        consumer._fetcher._select_read_replica(here)
+        assert cluster._need_update
     finally:
         client.close()

@@ -8,6 +8,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.errors import CommitFailedError
 
+from chassis.bus import clients
 from chassis.bus import consumer as module
 from chassis.bus.consumer import Consumer
 from chassis.bus.event import Event
@@ -325,7 +326,8 @@ async def test_closing_finishes_what_is_in_hand_and_commits_it(
         "close": lambda **_: closed.set(),
     }.items():
         setattr(kafka, name, value)
-    monkeypatch.setattr(module, "KafkaConsumer", lambda **_: kafka)
+    monkeypatch.setattr(clients, "KafkaConsumer", lambda **_: kafka)
+    monkeypatch.setattr(clients, "refresh_when_redirected", lambda _: None)
 
     async def handle(_: list[Event]) -> None:
         begun.set()
