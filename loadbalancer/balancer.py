@@ -13,11 +13,11 @@ from loadbalancer import report
 from loadbalancer.admin import Admin
 from loadbalancer.doors import Factory
 from loadbalancer.events import Events
-from loadbalancer.exchange import Exchange
 from loadbalancer.health import Checker
 from loadbalancer.network import GRACE_SECONDS, Address, Network
 from loadbalancer.parts import Parts
 from loadbalancer.table import ConfigError
+from loadbalancer.tries import Tries
 
 if TYPE_CHECKING:
     from loadbalancer.config import Config
@@ -190,7 +190,7 @@ class Balancer:
         self._parts.pools[pool].refresh(clock())
         return True
 
-    def _log_access(self, exchange: Exchange, now: float) -> None:
+    def _log_access(self, exchange: Tries, now: float) -> None:
         head = exchange.head
         self._events.tell(
             "request",

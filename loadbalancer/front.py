@@ -13,10 +13,10 @@ from loadbalancer.wire.limits import DEFAULT, Limits
 from loadbalancer.wire.request import RequestParser
 
 if TYPE_CHECKING:
-    from loadbalancer.exchange import Exchange
     from loadbalancer.pools.instance import Instance
     from loadbalancer.routes import Routes
-    from loadbalancer.sides import LinkSide
+    from loadbalancer.sides import Asker, LinkSide
+    from loadbalancer.tries import Tries
     from loadbalancer.wire.canonical import Hop
     from loadbalancer.wire.request import RequestHead
 
@@ -85,19 +85,19 @@ class Front:
         hop: Hop,
         *,
         served_by: str,
-        log_access: Callable[[Exchange, float], None],
+        log_access: Callable[[Tries, float], None],
         limits: Limits = DEFAULT,
     ) -> None:
         self.reconfigure(settings, routes, hop, served_by, limits)
-        self.active: set[Exchange] = set()
+        self.active: set[Tries] = set()
         self.callers: set[Visitor] = set()
         self.draining = False
         self.rejected = 0
         """Requests that reached no pool: not understood, too big, without a route."""
         self.statuses: dict[int, int] = {}
         """Answers by status."""
-        self.dial: Callable[[Instance, Exchange], None]
-        """Opens a connection; set by who has the sockets."""
+        self.dial: Callable[[Instance, Asker], Callable[[], object]]
+        """Opens a connection, and gives what ends the attempt; set by who has the sockets."""
         self.pooled: Callable[[Instance], LinkSide | None]
         """An idle connection to an instance, if there is one; set by who has the sockets."""
         self._log_access = log_access
@@ -132,7 +132,7 @@ class Front:
             return ChunkedBody(self.limits, self.trailers, limit=self.limits.body)
         return LengthBody(head.length)
 
-    def ended(self, exchange: Exchange, now: float) -> None:
+    def ended(self, exchange: Tries, now: float) -> None:
         """Every exchange comes by here once."""
         status = exchange.status
         self.statuses[status] = self.statuses.get(status, 0) + 1

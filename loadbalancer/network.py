@@ -13,11 +13,11 @@ from loadbalancer.wire.heads import HeadReader
 from loadbalancer.wire.response import ResponseParser
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
-    from loadbalancer.exchange import Exchange
     from loadbalancer.front import Front, Visitor
     from loadbalancer.pools.instance import Instance
+    from loadbalancer.sides import Asker
     from loadbalancer.wire.limits import Limits
 
 Address = tuple[str, int]
@@ -94,24 +94,24 @@ class Network:
 
     # ---- dialing ------------------------------------------------------------------------------
 
-    def _dial(self, instance: Instance, exchange: Exchange) -> None:
-        task = asyncio.get_running_loop().create_task(self._connect(instance, exchange))
-        exchange.dialing = task.cancel
+    def _dial(self, instance: Instance, asker: Asker) -> Callable[[], object]:
+        task = asyncio.get_running_loop().create_task(self._connect(instance, asker))
         self._dials.add(task)
         task.add_done_callback(self._dials.discard)
+        return task.cancel
 
-    async def _connect(self, instance: Instance, exchange: Exchange) -> None:
+    async def _connect(self, instance: Instance, asker: Asker) -> None:
         link = Link(instance, self._parser, HeadReader(self._limits))
         try:
             loop = asyncio.get_running_loop()
             await loop.create_connection(lambda: link, instance.host, instance.port)
         except OSError:
-            if exchange.dialing is not None:
-                exchange.connect_failed()
+            if asker.dialing is not None:
+                asker.connect_failed()
         except asyncio.CancelledError:
             link.drop()  # nobody waits for it any more
         else:
-            exchange.connected(link, clock())
+            asker.connected(link, clock())
 
     # ---- time ---------------------------------------------------------------------------------
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadbalancer.config import Config
-    from loadbalancer.exchange import Exchange
     from loadbalancer.members import Member
     from loadbalancer.pools.instance import Instance
+    from loadbalancer.tries import Tries
 
 Tell = Callable[..., None]
 _FORGET_SECONDS = 300.0
@@ -39,7 +39,7 @@ class Parts:
     def __init__(
         self,
         tell: Tell,
-        log_access: Callable[[Exchange, float], None],
+        log_access: Callable[[Tries, float], None],
         hurry: Callable[[Instance], None],
     ) -> None:
         self._tell = tell

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from loadbalancer.exchange import Exchange
     from loadbalancer.wire.reject import Problem
     from loadbalancer.wire.request import RequestHead
+    from loadbalancer.wire.response import ResponseHead
 
 
 class Phase(IntEnum):
@@ -65,8 +66,46 @@ class LinkSide(Side, Protocol):
     def stale(self) -> bool:
         """Was it used before, and nothing came back this time?"""
 
-    def carry(self, exchange: Exchange, data: bytes) -> None:
+    def carry(self, asker: Asker, data: bytes) -> None:
         """Takes a request."""
 
     def release(self, now: float) -> None:
         """Goes back to the pool, unharmed."""
+
+
+class Asker(Protocol):
+    """Who asks an instance something, as a connection to it sees it."""
+
+    __slots__ = ()
+
+    head: RequestHead
+    dialing: Callable[[], object] | None
+    """Ends the attempt to open a connection; None if there is none."""
+
+    def connected(self, link: LinkSide, now: float) -> None:
+        """There is a connection."""
+
+    def connect_failed(self) -> None:
+        """There will be none."""
+
+    @property
+    def answering(self) -> bool:
+        """Has the answer's head come?"""
+
+    def answer(self, head: ResponseHead, rest: bytes) -> bool:
+        """The head of an answer came, and bytes after it. Gives whether another head follows."""
+
+    def answer_data(self, data: bytes) -> None:
+        """More of the answer."""
+
+    def nonsense(self) -> None:
+        """The answer broke the rules."""
+
+    def link_lost(self) -> None:
+        """The connection is gone."""
+
+    def link_half_closed(self) -> bool:
+        """The instance will send no more; gives whether it may still want to hear something."""
+
+    def hold_back_caller(self, *, stuck: bool) -> None:
+        """The instance reads more slowly than the caller sends, or has caught up."""

@@ -22,6 +22,7 @@ from loadbalancer.wire.response import ResponseParser
 if TYPE_CHECKING:
     from loadbalancer.front import Front
     from loadbalancer.pools.instance import Instance
+    from loadbalancer.sides import Asker
     from loadbalancer.wire.request import RequestHead
 
 _NEVER = float("inf")
@@ -297,14 +298,14 @@ class Caller(Wire):
 class Link(Wire):
     """A connection to an instance: carries one request at a time, and rests in between."""
 
-    __slots__ = ("_counted", "_exchange", "_instance", "_parser", "_reader", "_used", "heard")
+    __slots__ = ("_asker", "_counted", "_instance", "_parser", "_reader", "_used", "heard")
 
     def __init__(self, instance: Instance, parser: ResponseParser, reader: HeadReader) -> None:
         super().__init__()
         self._instance = instance
         self._parser = parser
         self._reader = reader
-        self._exchange: Exchange | None = None
+        self._asker: Asker | None = None
         self._counted = False
         self._used = False
         self.heard = False
@@ -320,15 +321,15 @@ class Link(Wire):
         """Was it used before, and nothing came back this time?"""
         return self._used and not self.heard
 
-    def carry(self, exchange: Exchange, data: bytes) -> None:
+    def carry(self, asker: Asker, data: bytes) -> None:
         """Takes a request."""
-        self._exchange = exchange
+        self._asker = asker
         self.heard = False
         self.write(data)
 
     def release(self, now: float) -> None:
         """Rests until the next request."""
-        self._exchange = None
+        self._asker = None
         self._used = True
         if not self._reading:
             self.resume()
@@ -338,60 +339,60 @@ class Link(Wire):
 
     def drop(self) -> None:
         """Of no more use."""
-        self._exchange = None
+        self._asker = None
         super().drop()
 
     def close(self) -> None:
         """Ends a connection at rest."""
-        self._exchange = None
+        self._asker = None
         if self._transport is not None:
             self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer."""
-        exchange = self._exchange
-        if exchange is None:  # an answer to nothing (a request that was given up, or an attack)
+        asker = self._asker
+        if asker is None:  # an answer to nothing (a request that was given up, or an attack)
             self.drop()
             return
         self.heard = True
-        if exchange.answering:
-            exchange.answer_data(data)
+        if asker.answering:
+            asker.answer_data(data)
             return
         try:
             lines = self._reader.feed(data)
             while lines is not None:
-                head = self._parser.parse(lines, exchange.head.method)
+                head = self._parser.parse(lines, asker.head.method)
                 rest = self._reader.rest
-                interim = exchange.answer(head, rest)
+                interim = asker.answer(head, rest)
                 if not interim:
                     return
                 lines = self._reader.feed(rest) if rest else None
         except Reject:
-            exchange.nonsense()
+            asker.nonsense()
 
     def pause_writing(self) -> None:
         """The instance reads more slowly than the caller sends: the caller is held back."""
         self.stuck = True
-        if self._exchange is not None:
-            self._exchange.hold_back_caller(stuck=True)
+        if self._asker is not None:
+            self._asker.hold_back_caller(stuck=True)
 
     def resume_writing(self) -> None:
         """The instance has caught up."""
         self.stuck = False
-        if self._exchange is not None:
-            self._exchange.hold_back_caller(stuck=False)
+        if self._asker is not None:
+            self._asker.hold_back_caller(stuck=False)
 
     def eof_received(self) -> bool:
         """The instance will send no more; in a tunnel it may still listen."""
-        return self._exchange is not None and self._exchange.link_half_closed()
+        return self._asker is not None and self._asker.link_half_closed()
 
     def connection_lost(self, _: Exception | None) -> None:
         """The connection to the instance has gone."""
         if self._counted:
             self._instance.connections -= 1
         self._transport = None
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.link_lost()
+        asker, self._asker = self._asker, None
+        if asker is not None:
+            asker.link_lost()
         elif self in self._instance.idle:
             self._instance.idle.remove(self)

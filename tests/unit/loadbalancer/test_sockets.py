@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loadbalancer import exchange, sockets
+from loadbalancer import exchange, sockets, tries
 from loadbalancer.front import Front, FrontSettings
 from loadbalancer.pools.pool import Pool
 from loadbalancer.pools.settings import PoolSettings
@@ -58,7 +58,7 @@ class Scene:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
         self.now = 100.0
-        for module in (sockets, exchange):
+        for module in (sockets, exchange, tries):
             monkeypatch.setattr(module, "clock", lambda: self.now)
         pool = Pool(PoolSettings("p"), "", lambda *_, **__: None, random.Random(1))
         self.front = Front(

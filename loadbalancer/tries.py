@@ -1,0 +1,287 @@
+"""One request's place in its pool and its tries, until one is answered or all have failed.
+
+1. `due` is when something must have happened; what that is follows from the phase.
+2. Whatever ends a request goes through `_end`, once.
+3. A try that fails blames its instance; whether and where there is another one is decided by
+   `pools/failures.py` and `pools/retry.py`.
+
+No socket is touched here: the caller's side and the instance's side are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic as clock
+from typing import TYPE_CHECKING
+
+from loadbalancer import problems
+from loadbalancer.pools.failures import Failures
+from loadbalancer.pools.retry import Failure
+from loadbalancer.sides import (
+    ANSWERING,
+    CONNECTING,
+    DONE,
+    RECEIVING,
+    SENT,
+    TUNNEL,
+    WAITING,
+    Asker,
+    CallerSide,
+    LinkSide,
+    Phase,
+)
+
+if TYPE_CHECKING:
+    from loadbalancer.front import Front
+    from loadbalancer.pools.instance import Instance
+    from loadbalancer.pools.pool import Pool
+    from loadbalancer.upload import Upload
+    from loadbalancer.wire.framing import Framing
+    from loadbalancer.wire.reject import Problem
+    from loadbalancer.wire.request import RequestHead
+
+
+class Tries(Asker):
+    """See the top of this file.
+
+    Attributes:
+        tries: how often the request was sent.
+        dialing: ends the attempt to open a connection; None if there is none.
+    """
+
+    __slots__ = (
+        "_admitted", "_caller", "_deadline", "_failures", "_framing", "_front", "_head_bytes",
+        "_keep", "_link", "_reusable", "_seconds", "_sent_at", "_upload", "began", "dialing",
+        "due", "head", "instance", "phase", "pool", "status", "tries",
+    )  # fmt: skip
+
+    def __init__(
+        self, caller: CallerSide, front: Front, pool: Pool, head: RequestHead, now: float
+    ) -> None:
+        self._caller = caller
+        self._front = front
+        self.pool = pool
+        self.head = head
+        self.began = now
+        self.due = 0.0
+        self.phase: Phase = RECEIVING
+        self.status = 0
+        self.tries = 0
+        self.instance: Instance | None = None
+        self.dialing: Callable[[], object] | None = None
+        self._upload: Upload | None = None
+        self._seconds = pool.settings.deadline
+        if head.timeout_ms is not None:
+            self._seconds = min(self._seconds, head.timeout_ms / 1000)
+        self._deadline = 0.0
+        self._head_bytes = b""
+        self._admitted = False
+        self._link: LinkSide | None = None
+        self._failures: Failures | None = None
+        self._sent_at = 0.0
+        self._framing: Framing | None = None
+        self._keep = head.keep_alive
+        self._reusable = False
+
+    # ---- a place in the pool ------------------------------------------------------------------
+
+    def _admit(self, now: float) -> None:
+        """The pool takes it, or lets it wait for a place, or is full."""
+        pool, settings = self.pool, self.pool.settings
+        self._deadline = now + self._seconds
+        self._head_bytes = self._front.hop.request(self.head, self._caller.peer, pool.host)
+        instance = pool.pick() if pool.in_flight < settings.max_requests else None
+        if self._seconds <= 0:
+            self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
+        elif instance is not None:
+            self.place_found(instance, now)
+        elif not pool.usable:
+            self._give_up(problems.NO_INSTANCE)
+        elif len(pool.waiting) >= settings.max_waiting:
+            self._give_up(problems.TOO_MANY_WAIT)
+        else:
+            self.phase = WAITING
+            self.due = min(now + settings.max_wait, self._deadline)
+            pool.waiting.append(self)
+
+    def place_found(self, instance: Instance, now: float) -> None:
+        """There is a place for it in the pool, on this instance."""
+        self._admitted = True
+        self.pool.in_flight += 1
+        self._try(instance, now)
+
+    # ---- a try --------------------------------------------------------------------------------
+
+    def _try(self, instance: Instance, now: float, *, afresh: bool = False) -> None:
+        self.instance = instance
+        instance.in_flight += 1
+        link = None if afresh else self._front.pooled(instance)
+        if link is not None:
+            self.connected(link, now)
+            return
+        self.phase = CONNECTING
+        self.due = min(now + self.pool.settings.connect, self._deadline)
+        self.dialing = self._front.dial(instance, self)
+
+    def connected(self, link: LinkSide, now: float) -> None:
+        """There is a connection: the request goes out."""
+        self.dialing = None
+        self._link = link
+        self.tries += 1
+        self._sent_at = now
+        self.phase = SENT
+        left = max(1, int((self._deadline - now) * 1000))
+        data = b"%b\r\nX-Request-Timeout-Ms: %d\r\n\r\n" % (self._head_bytes, left)
+        if self._upload is not None:
+            data += self._upload.send()
+            self._caller.resume()
+        link.carry(self, data)
+        self._expect_answer(now)
+
+    def _expect_answer(self, now: float) -> None:
+        upload, instance = self._upload, self.instance
+        if upload is not None:
+            if not upload.done:
+                self._expect_body(now)
+                return
+            if not upload.whole:  # patience with the answer begins when a long body ends
+                self.due = self._deadline = now + self._seconds
+                return
+        self.due = self._deadline
+        if instance is not None and self.head.repeatable:
+            late = now + instance.patience
+            if late < self.due and self.tries < self.pool.settings.retry.tries:
+                self.due = late
+
+    @property
+    def _received(self) -> bool:
+        return self._upload is None or self._upload.done
+
+    @property
+    def _whole(self) -> bool:
+        return self._upload is None or self._upload.whole
+
+    def _expect_body(self, now: float) -> None:
+        settings = self._front.settings
+        self.due = min(now + settings.body_idle, self.began + settings.body_total)
+
+    def connect_failed(self) -> None:
+        """No connection could be made: nothing was sent."""
+        self.dialing = None
+        self._try_failed(Failure.CONNECT, clock())
+
+    # ---- a try that failed --------------------------------------------------------------------
+
+    def _try_failed(self, failure: Failure, now: float) -> None:
+        """This try will have no answer."""
+        other, failed = self._another(failure, now), self.instance
+        if other is None or failed is None:
+            self._give_up(problems.GIVEN_UP[failure])
+            return
+        self._leave(failed)
+        if failure is Failure.STALE:
+            self.tries -= 1
+        self._try(other, now, afresh=failure is Failure.STALE)
+
+    def _late(self, now: float) -> None:
+        """No answer: elsewhere, if that is possible; else it may still come until the deadline."""
+        other, instance = self._another(Failure.TIMEOUT, now), self.instance
+        if now >= self._deadline:
+            self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
+        elif other is None or instance is None:
+            self.due = self._deadline
+        else:
+            instance.meter.observe(now - self._sent_at)  # it took at least so long
+            self._drop_link()
+            self._leave(instance)
+            self._try(other, now)
+
+    def _another(self, failure: Failure, now: float) -> Instance | None:
+        """Blames the instance, and finds the one for another try, if there may be one."""
+        self._blame(failure, now)
+        if now >= self._deadline or self._failures is None:
+            return None
+        return self._failures.another(
+            failure, repeatable=self.head.repeatable, whole=self._whole, tries=self.tries
+        )
+
+    def _blame(self, failure: Failure, now: float) -> None:
+        if self.instance is not None:
+            self._failures = self._failures or Failures(self.pool)
+            self._failures.add(self.instance, failure, now)
+
+    def _leave(self, instance: Instance) -> None:
+        instance.in_flight -= 1
+        self.instance = None
+        self.pool.retried(instance)
+
+    # ---- time ---------------------------------------------------------------------------------
+
+    def expired(self, now: float) -> None:
+        """`due` has passed."""
+        phase = self.phase
+        if phase is RECEIVING or (phase is SENT and not self._received):
+            self._give_up(problems.SLOW_BODY)
+        elif phase is WAITING:
+            self._give_up(problems.WAITED_TOO_LONG)
+        elif phase is CONNECTING:
+            self._stop_dialing()
+            self.connect_failed()
+        elif phase is SENT:
+            self._late(now)
+        else:
+            blameless = phase is TUNNEL or self._caller.stuck
+            self._cut_off(now, None if blameless else Failure.TIMEOUT)
+
+    def hurry(self) -> None:
+        """The instance has fallen silent: what is not answered yet is late by now."""
+        if self.phase is SENT and self._received:
+            self.due = 0.0
+
+    # ---- the end ------------------------------------------------------------------------------
+
+    def _give_up(self, problem: Problem) -> None:
+        """Answers with a problem, unless an answer has begun: then it can only be cut off."""
+        now = clock()
+        if self.phase is ANSWERING:
+            self._cut_off(now, None)
+            return
+        keep = self._keep and self._received and not self._front.draining
+        self.status = problem.status
+        self._end(now)
+        self._caller.refuse(problem, head=self.head, keep=keep, now=now)
+
+    def _cut_off(self, now: float, failure: Failure | None) -> None:
+        """An answer that has begun cannot be completed."""
+        if failure is not None:
+            self._blame(failure, now)
+        self._end(now)
+        self._caller.drop()
+
+    def _drop_link(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.drop()
+
+    def _stop_dialing(self) -> None:
+        dialing, self.dialing = self.dialing, None
+        if dialing is not None:
+            dialing()
+
+    def _end(self, now: float) -> None:
+        pool = self.pool
+        if self.phase is WAITING:
+            pool.waiting.remove(self)
+        if self.dialing is not None:
+            self._stop_dialing()
+        if self._link is not None:
+            self._drop_link()
+        if self.instance is not None:
+            self.instance.in_flight -= 1
+        self.phase = DONE
+        self._front.active.discard(self)
+        self._front.ended(self, now)
+        if self._admitted:
+            pool.in_flight -= 1
+            if pool.waiting:
+                pool.serve_waiting(now)
