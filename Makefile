@@ -28,6 +28,8 @@ cut: ## take it off the network
 	@scripts/fault.sh cut $(I) $(ZONE)
 stop: ## stop it in order: it drains first
 	@scripts/fault.sh stop $(I) $(ZONE)
+acquirer: ## turn the outside company's knobs: make acquirer KNOBS="error_rate=1 latency_ms=500", KNOBS=default
+	@scripts/acquirer.sh $(KNOBS)
 heal: ## undo every fault
 	@scripts/fault.sh heal $(I) $(ZONE)
 

@@ -144,6 +144,15 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
+def _nobody_waited(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Libraries leave a name look-up behind when its caller gives up; that it fails is no news."""
+    error = context.get("exception")
+    if isinstance(error, OSError):
+        log.info("nobody waited for this", extra={"reason": str(error)})
+    else:
+        loop.default_exception_handler(context)
+
+
 Build = Callable[[S, Lifecycle], AbstractAsyncContextManager["FastAPI"]]
 
 
@@ -157,6 +166,7 @@ def run(settings: S, build: Build[S]) -> None:
 async def _live(settings: S, build: Build[S]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_nobody_waited)
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
 

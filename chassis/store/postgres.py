@@ -158,7 +158,19 @@ class Database:
 
         A file's name is its identity. `fill` runs afterwards, each time, for data that must be
         there; all is one transaction, and instances that start together take turns by a lock.
+
+        Raises:
+            StoreUnavailable: Postgres is away.
         """
+        try:
+            await self._apply(sources, fill)
+            await self._fill_pool()
+        except (*_AWAY, TimeoutError) as error:
+            raise StoreUnavailable(f"Postgres: {type(error).__name__}") from error
+
+    async def _apply(
+        self, sources: Sequence[Path], fill: Callable[[Connection], Awaitable[None]] | None
+    ) -> None:
         async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
             await connection.execute(
                 "SET statement_timeout = 0; SET lock_timeout = 0; SET transaction_timeout = 0;"
@@ -171,7 +183,6 @@ class Database:
                         await fill(connection)
             finally:
                 await connection.execute("RESET ALL")
-        await self._fill_pool()
 
     async def _fill_pool(self) -> None:
         """Opens every connection, and has the client learn the types of arrays on each.

@@ -65,6 +65,14 @@ async def test_a_paused_instance_is_not_noticed(edges: Edges, load: Load) -> Non
     await check(edges, tally)
 
 
+async def test_a_paused_balancer_is_not_noticed_inside(edges: Edges, load: Load) -> None:
+    """Its zone's gateway goes by the other one; whose edge it is would have to do so as well."""
+    edges.current = 0
+    tally = await under_load(load, "pause", "I=balancer-b-1")
+    await check(edges, tally)
+    assert edges.current == 0, "the load was to come by the other edge"
+
+
 @pytest.mark.parametrize("zone", ["a", "b"])
 async def test_a_killed_zone_is_not_noticed(edges: Edges, load: Load, zone: str) -> None:
     tally = await under_load(load, "kill", f"ZONE={zone}")

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Shows the acquirer's knobs, or turns them: acquirer.sh [default | latency_ms=500 error_rate=1 ...]
+# They stand in its database: any instance that lives will do.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+for zone in a b; do
+  if docker compose ps --status running --services | grep -qx "acquirer-$zone"; then
+    exec docker compose exec -T "acquirer-$zone" python -m services.acquirer.turn "$@"
+  fi
+done
+fail "no instance of the acquirer runs: make heal"
