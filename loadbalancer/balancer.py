@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
 from loadbalancer import report
 from loadbalancer.admin import Admin
+from loadbalancer.config import Config, cores, read, share
 from loadbalancer.doors import Factory
 from loadbalancer.events import Events
 from loadbalancer.health import Checker
@@ -18,35 +20,57 @@ from loadbalancer.network import GRACE_SECONDS, Address, Network
 from loadbalancer.parts import Parts
 from loadbalancer.table import ConfigError
 from loadbalancer.tries import Tries
+from loadbalancer.workers.agreement import Agreement
 
 if TYPE_CHECKING:
-    from loadbalancer.config import Config
+    from loadbalancer.workers.mate import Mate
 
 TICK = 0.05
 """Seconds between sweeps: how late a time-out may be noticed."""
 _TICKS_A_SECOND = 20
 _IDLE_TICKS = 10
+_FIRST_WORD_SECONDS = 2.0
+"""A worker hears what the others know before it takes callers."""
 
 
 class Balancer:
     """See the top of this file."""
 
     def __init__(
-        self, config: Config, events: Events, read: Callable[[], Config] | None = None
+        self,
+        config: Config,
+        events: Events,
+        read_config: Callable[[], Config] | None = None,
+        mate: Mate | None = None,
     ) -> None:
-        """`read` gives the configuration as it is by now; without it none can be taken later."""
+        """`read_config` gives the configuration as it is by now; without, none can be taken later.
+
+        `mate` is there if this is one of several workers.
+        """
         self._config = config
         self._events = events
-        self._read = read
-        self._network = Network(config.limits)
-        self._parts = Parts(events.tell, self._log_access, self._network.hurry)
+        self._read = read_config
+        self._network = Network(config.limits, shared=mate is not None)
+        self._parts = Parts(self._tell_change, self._log_access, self._network.hurry)
         self._checker = Checker(config.limits)
         self._admin = Admin(self)
+        self._mate = mate
+        self._agreement = Agreement(
+            mate, self._parts, clock, lead=self._lead, become=self._told_to_become,
+            event=events.pass_on,
+        ) if mate else None  # fmt: skip
         self._changing = asyncio.Lock()
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._began = clock()
+        self._background: set[asyncio.Task[None]] = set()
+        self._group = asyncio.TaskGroup()
+        self._stop = asyncio.Event()
         self.unready = "starting"
         """Why no work should be given to this balancer; empty if it should."""
+
+    @property
+    def _leading(self) -> bool:
+        """Alone, or first among several."""
+        return self._agreement is None or self._agreement.leading
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT, and until what was under way has ended.
@@ -54,58 +78,106 @@ class Balancer:
         Raises:
             ConfigError: the configuration cannot be had: an address is taken, say.
         """
-        stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
-        await self._become(self._config)
-        tasks = [
-            asyncio.create_task(work)
-            for work in (self._tick(), self._parts.resolver.run(), self._parts.files.run(),
-                         self._get_ready())
-        ]  # fmt: skip
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        if self._mate is None:
+            loop.add_signal_handler(signal.SIGINT, self._stop.set)
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         try:
-            await self._until(stop, tasks)
-            await self._drain()
+            async with self._group:
+                await self._start()
+                await self._stop.wait()
+                await self._drain()
+                for task in list(self._background):
+                    task.cancel()
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             self._network.close()
         self._events.tell("stopped")
+
+    async def _start(self) -> None:
+        agreement, mate = self._agreement, self._mate
+        if agreement is None or mate is None:
+            await self._become(self._config)
+            self._keep_discovering()
+        else:
+            self._keep(self._stay_with_parent(mate, agreement))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_FIRST_WORD_SECONDS):
+                    await agreement.first_word.wait()
+            await self._become(self._config)
+            agreement.tick(clock())  # the first sign of life
+        self._keep(self._tick())
+        self._keep(self._get_ready())
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Until the end. If it fails, the program ends: it would be a balancer that is blind."""
+        task = self._group.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _keep_discovering(self) -> None:
+        self._keep(self._parts.resolver.run())
+        self._keep(self._parts.files.run())
+
+    # ---- several workers ----------------------------------------------------------------------
+
+    async def _stay_with_parent(self, mate: Mate, agreement: Agreement) -> None:
+        await mate.listen(agreement.hear)
+        self._stop.set()
+
+    def _lead(self) -> None:
+        self._keep_discovering()
+        self._keep(self._become(self._config))  # with the leader's duties
+
+    def _told_to_become(self, text: str, workers: int) -> None:
+        if self._config.path:
+            config = replace(read(text, self._config.path), workers=workers)
+            self._keep(self._become(share(config)))
+
+    def _tell_change(self, event: str, **fields: Any) -> None:
+        """Of what all workers know, one tells."""
+        if self._leading:
+            self._events.tell(event, **fields)
 
     # ---- configurations -----------------------------------------------------------------------
 
     def _hang_up(self) -> None:
-        task = asyncio.get_running_loop().create_task(self.reload("SIGHUP"))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._keep(self._reload_quietly())
+
+    async def _reload_quietly(self) -> None:
+        await self.reload("SIGHUP")
 
     async def reload(self, asked_by: str) -> str:
         """Takes the configuration as it is by now; gives why not, or nothing if it did."""
-        async with self._changing:
-            try:
-                if self._read is None:
-                    raise ConfigError("there is no file: the command line cannot change")  # noqa: TRY301 - one way out
-                await self._become(self._read())
-            except ConfigError as error:
-                self._events.tell(
-                    "configuration refused", level="ERROR", reason=str(error), asked_by=asked_by
-                )
-                return str(error)
-            self._events.tell("configuration taken", asked_by=asked_by)
-            return ""
+        if self._agreement:
+            return await self._agreement.reload(asked_by)
+        try:
+            if self._read is None:
+                raise ConfigError("there is no file: the command line cannot change")  # noqa: TRY301 - one way out
+            await self._become(self._read())
+        except ConfigError as error:
+            self._events.tell(
+                "configuration refused", level="ERROR", reason=str(error), asked_by=asked_by
+            )
+            return str(error)
+        self._events.tell("configuration taken", asked_by=asked_by)
+        return ""
 
     async def _become(self, config: Config) -> None:
-        """All of it, or nothing.
+        """All of it, or nothing; one after the other.
 
         Raises:
             ConfigError: something that it names cannot be had.
         """
+        async with self._changing:
+            await self._change(config)
+
+    async def _change(self, config: Config) -> None:
         fronts = {front.name: (front.host, front.port) for front, _ in config.listeners}
         private: dict[Address, Factory] = {}
-        if config.admin:
+        if config.admin and self._leading:
             private[config.admin.host, config.admin.port] = self._admin.protocol
         try:
             self._network.open([*fronts.values(), *private])
@@ -117,8 +189,11 @@ class Balancer:
         self._admin.allow(config.admin.token if config.admin else "")
         self._network.limit(config.limits)
         self._checker.limit(config.limits)
-        self._parts.change(config)
+        self._parts.change(config, leading=self._leading)
         self._checker.pools = self._parts.pools
+        if self._agreement:
+            self._agreement.attach()
+            self._agreement.follow()
         await self._network.serve(self._parts.fronts.values(), private, config.drain_seconds)
         for name, (host, port) in fronts.items():
             if before.get(name) != (host, port):
@@ -127,18 +202,10 @@ class Balancer:
     # ---- time ---------------------------------------------------------------------------------
 
     async def _get_ready(self) -> None:
-        await self._parts.resolver.first_round.wait()
+        if self._leading:
+            await self._parts.resolver.first_round.wait()
         self.unready = ""
         self._events.tell("ready")
-
-    async def _until(self, stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-        """A task that fails ends the program: it would be a balancer that is blind."""
-        stopping = asyncio.create_task(stop.wait())
-        waiting: set[asyncio.Task[Any]] = {stopping, *tasks}
-        while not stopping.done():
-            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
 
     async def _drain(self) -> None:
         self.unready = "draining"
@@ -157,7 +224,10 @@ class Balancer:
             count += 1
             now = clock()
             self._network.sweep(now)
-            self._checker.start_due(now)
+            if self._leading:
+                self._checker.start_due(now)
+            if self._agreement:
+                self._agreement.tick(now)
             self._parts.serve_waiting(now)
             if count % _IDLE_TICKS == 0:
                 self._network.sweep_idle(now, self._parts.instances())
@@ -174,12 +244,18 @@ class Balancer:
             "zone": self._config.zone,
             "region": self._config.region,
             "uptime_s": round(now - self._began, 1),
-            "pools": report.state(self._parts.pools.values(), now),
+            "workers": cores(self._config) if self._mate else 1,
+            "pools": report.state(self._parts.pools.values(), self._numbers(), now),
         }
 
     def metrics(self) -> str:
         """What GET /metrics answers."""
-        return report.exposition(self._parts.pools.values(), self._parts.fronts.values(), clock())
+        return report.exposition(self._parts.pools.values(), self._numbers(), clock())
+
+    def _numbers(self) -> report.Numbers:
+        if self._agreement:
+            return self._agreement.numbers()
+        return report.numbers(self._parts.pools.values(), self._parts.fronts.values())
 
     def drain(self, pool: str, name: str, *, drained: bool) -> bool:
         """Takes an instance out by hand, or lets it in again; gives whether there is such a one."""

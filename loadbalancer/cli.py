@@ -8,13 +8,27 @@ import resource
 import sys
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from loadbalancer.balancer import Balancer
-from loadbalancer.config import Config, ConfigError, load, quick
+from loadbalancer.config import Config, ConfigError, check_workers, cores, load, quick, share
 from loadbalancer.events import Events
+from loadbalancer.workers.parent import Parent
+
+if TYPE_CHECKING:
+    from loadbalancer.workers.mate import Mate
 
 _BAD_CONFIG = 2
+_EXAMPLES = """\
+examples:
+  python -m loadbalancer --listen 127.0.0.1:8080 --backend 127.0.0.1:9001 --backend 127.0.0.1:9002
+  python -m loadbalancer --listen 0.0.0.0:5432 --backend db-1:5432 --backend db-2:5432 --tcp
+  python -m loadbalancer --config balancer.toml --check
+  python -m loadbalancer --config balancer.toml --workers 0
+
+signals: SIGHUP takes the configuration anew, SIGTERM drains and ends.
+Everything else is in loadbalancer/README.md.
+"""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -22,14 +36,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         config = _config(options)
-    except ConfigError as error:
-        _refuse(error)
-    if options.check:
-        sys.stdout.write(f"{options.config or 'command line'}: good\n")
-        return
-    read = partial(load, options.config) if options.config else None
-    try:
-        _run(Balancer(config, Events(config.instance, config.zone), read))
+        if options.check:
+            sys.stdout.write(f"{options.config or 'command line'}: good\n")
+            return
+        _start(config, partial(_config, options) if options.config else None)
     except ConfigError as error:
         _refuse(error)
 
@@ -39,10 +49,23 @@ def _refuse(error: ConfigError) -> NoReturn:
     sys.exit(_BAD_CONFIG)
 
 
-def _run(balancer: Balancer) -> None:
+def _start(config: Config, read: partial[Config] | None) -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two sockets a request
     gc.freeze()  # what was imported stays: no use looking at it again and again
+    if cores(config) == 1:
+        _run(Balancer(config, Events(config.instance, config.zone), read))
+    else:
+        Parent(config, Events(config.instance, config.zone, worker=0), read, _work).run()
+
+
+def _work(config: Config, mate: Mate) -> None:
+    """What each of several workers does."""
+    events = Events(config.instance, config.zone, worker=mate.number)
+    _run(Balancer(share(config), events, mate=mate))
+
+
+def _run(balancer: Balancer) -> None:
     try:
         import uvloop  # noqa: PLC0415 - twice as fast, but not everywhere
     except ImportError:  # pragma: no cover - where there is no wheel of it
@@ -54,23 +77,44 @@ def _run(balancer: Balancer) -> None:
 
 
 def _config(options: argparse.Namespace) -> Config:
+    if options.workers is not None:
+        check_workers(options.workers, "--workers")
     if options.config is not None:
-        return load(options.config)
+        if options.listen or options.backend:
+            raise ConfigError("--config: with a file, --listen and --backend have no place")
+        return load(options.config, workers=options.workers)
     if not options.listen or not options.backend:
         raise ConfigError("either --config, or --listen with at least one --backend")
-    return quick(options.listen, options.backend, check=options.check_path)
+    return quick(
+        options.listen,
+        options.backend,
+        check=options.check_path,
+        workers=1 if options.workers is None else options.workers,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m loadbalancer", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m loadbalancer",
+        description="A load balancer for HTTP/1.1 and TCP.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file")
-    parser.add_argument("--check", action="store_true", help="only say whether FILE is good")
-    parser.add_argument("--listen", metavar="HOST:PORT", help="without a file: accept here")
     parser.add_argument(
-        "--backend", action="append", metavar="HOST:PORT", help="without a file: an instance"
+        "--check", action="store_true", help="only say whether FILE is good, by line and key"
     )
     parser.add_argument(
+        "--workers", type=int, metavar="N",
+        help="processes; 0: one a core (default: what FILE says, or 1)",
+    )  # fmt: skip
+    quick_form = parser.add_argument_group("without a file")
+    quick_form.add_argument("--listen", metavar="HOST:PORT", help="accept here")
+    quick_form.add_argument(
+        "--backend", action="append", metavar="HOST:PORT", help="an instance; once for each"
+    )
+    quick_form.add_argument(
         "--check-path", default="", metavar="PATH",
-        help="without a file: ask this path whether a backend is ready; else its port has to open",
+        help="ask this path whether a backend is ready; else its port has to open",
     )  # fmt: skip
     return parser

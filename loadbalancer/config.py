@@ -16,6 +16,7 @@ instance, zone, region, service, workers, drain_seconds
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,7 @@ S = TypeVar("S", bound="DataclassInstance")
 _DRAIN_SECONDS = 10.0
 _SHORTEST_TOKEN = 16
 _PORT = 80
+_MOST_WORKERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Config:
     pools: tuple[PoolConfig, ...]
     listeners: tuple[tuple[FrontSettings, tuple[Route, ...]], ...]
     admin: AdminSettings | None = None
+    workers: int = 1
+    """Processes; 0: as many as there are cores."""
     drain_seconds: float = _DRAIN_SECONDS
     """Time that requests under way have to finish, once told to stop."""
     path: Path | None = None
@@ -88,8 +92,10 @@ class Config:
     """What the file said."""
 
 
-def load(path: Path, environment: dict[str, str] | None = None) -> Config:
-    """Reads a file.
+def load(
+    path: Path, environment: dict[str, str] | None = None, *, workers: int | None = None
+) -> Config:
+    """Reads a file. `workers` counts more than what it says of them.
 
     Raises:
         ConfigError: with the file, and the key or the line.
@@ -100,7 +106,8 @@ def load(path: Path, environment: dict[str, str] | None = None) -> Config:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: {error}") from error
-    return read(text, path, environment)
+    config = read(text, path, environment)
+    return config if workers is None else dataclasses.replace(config, workers=workers)
 
 
 def read(text: str, path: Path, environment: dict[str, str] | None = None) -> Config:
@@ -133,6 +140,8 @@ def parse(
     file = Table(content, environment=environment)
     zone = file.take("zone", str, "")
     service = file.take("service", str, "balancer")
+    workers = file.take("workers", int, 1)
+    check_workers(workers, "workers")
     limits = _all(file.table("limits"), Limits())
     admin = file.table("admin") if "admin" in content else None
     common = file.table("defaults")
@@ -143,6 +152,7 @@ def parse(
         instance=file.take("instance", str, "") or find_instance(service, zone),
         zone=zone,
         region=file.take("region", str, ""),
+        workers=workers,
         drain_seconds=file.take("drain_seconds", float, _DRAIN_SECONDS),
         limits=limits,
         pools=tuple(
@@ -157,7 +167,12 @@ def parse(
 
 
 def quick(
-    listen: str, backends: list[str], *, instance: str = "balancer", check: str = ""
+    listen: str,
+    backends: list[str],
+    *,
+    instance: str = "balancer",
+    check: str = "",
+    workers: int = 1,
 ) -> Config:
     """One listener and one pool of backends, which are up while their port answers the check.
 
@@ -175,9 +190,57 @@ def quick(
         zone="",
         region="",
         limits=Limits(),
+        workers=workers,
         pools=(PoolConfig(settings, members),),
         listeners=((FrontSettings("http", host, port), (Route("backends"),)),),
     )
+
+
+def check_workers(workers: int, key: str) -> None:
+    """A number of processes that makes sense.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not 0 <= workers <= _MOST_WORKERS:
+        raise ConfigError(f"{key}: must be from 0 to {_MOST_WORKERS}")
+
+
+def cores(config: Config) -> int:
+    """How many workers there are to be."""
+    return config.workers or len(os.sched_getaffinity(0))
+
+
+def share(config: Config) -> Config:
+    """One worker's part: what is limited for the whole is divided among the workers."""
+    workers = cores(config)
+    if workers == 1:
+        return config
+    pools = [
+        dataclasses.replace(pool, settings=_share_pool(pool.settings, workers))
+        for pool in config.pools
+    ]
+    listeners = [
+        (dataclasses.replace(f, max_connections=_part(f.max_connections, workers)), routes)
+        for f, routes in config.listeners
+    ]
+    return dataclasses.replace(config, pools=tuple(pools), listeners=tuple(listeners))
+
+
+def _share_pool(settings: PoolSettings, workers: int) -> PoolSettings:
+    return dataclasses.replace(
+        settings,
+        max_requests=_part(settings.max_requests, workers),
+        max_waiting=_part(settings.max_waiting, workers),
+        max_connections=_part(settings.max_connections, workers),
+        retry=dataclasses.replace(
+            settings.retry, budget_min=_part(settings.retry.budget_min, workers)
+        ),
+    )
+
+
+def _part(whole: int, workers: int) -> int:
+    return -(-whole // workers)
 
 
 def _all(table: Table, like: S) -> S:

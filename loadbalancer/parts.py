@@ -23,7 +23,7 @@ from loadbalancer.wire.canonical import Hop
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadbalancer.config import Config
+    from loadbalancer.config import Config, PoolConfig
     from loadbalancer.members import Member
     from loadbalancer.pools.instance import Instance
     from loadbalancer.tries import Tries
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Tell = Callable[..., None]
 _FORGET_SECONDS = 300.0
 """An instance that has gone is shown for so long."""
+_STATIC, _FILE = "static ", "file "
 
 
 class Parts:
@@ -46,7 +47,6 @@ class Parts:
         self._log_access = log_access
         self._hurry = hurry
         self._chance = random.Random()  # noqa: S311 - jitter and choices, no secrets
-        self._listed: dict[tuple[Pool, str], tuple[Member, ...]] = {}
         self.pools: dict[str, Pool] = {}
         self.leaving: list[Pool] = []
         """Pools of an earlier configuration, with requests that still run."""
@@ -54,12 +54,14 @@ class Parts:
         self.resolver = Resolver()
         self.files = FileWatch(tell)
 
-    def change(self, config: Config) -> None:
-        """Becomes what this configuration asks for."""
+    def change(self, config: Config, *, leading: bool) -> None:
+        """Becomes what this configuration asks for. Who does not lead is told who there is."""
         now = clock()
         self._change_pools(config, now)
         self._change_fronts(config)
-        self._discover(config, now)
+        self._list_static(config, now)
+        if leading:
+            self.discover(config)
 
     def _change_pools(self, config: Config, now: float) -> None:
         before, self.pools = self.pools, {}
@@ -92,39 +94,42 @@ class Parts:
 
     # ---- instances ----------------------------------------------------------------------------
 
-    def _discover(self, config: Config, now: float) -> None:
-        files: dict[Path, list[Callable[[tuple[Member, ...]], None]]] = {}
-        names: list[Source] = []
-        listed = {}
+    def _list_static(self, config: Config, now: float) -> None:
+        """Those that the configuration lists itself; who was listed otherwise and is not, goes."""
         for wanted in config.pools:
             pool = self.pools[wanted.settings.name]
-            listed[pool, "static"] = wanted.static
+            for m in wanted.static:
+                pool.discovered(_STATIC + m.source, [(m.host, m.port)], m.zone, now, m.weight)
+            staying = {_STATIC + m.source for m in wanted.static}
+            staying |= {source.key for source in self._names(wanted)}
+            for source in {i.source for i in pool.instances.values()} - staying:
+                if not (wanted.file and source.startswith(_FILE)):
+                    pool.dropped(source, now)
+        for pool in self.leaving:
+            for source in {i.source for i in pool.instances.values()}:
+                pool.dropped(source, now)
+
+    def _names(self, wanted: PoolConfig) -> list[Source]:
+        pool = self.pools[wanted.settings.name]
+        return [Source(pool, m.host, m.port, m.zone, m.weight) for m in wanted.dns]
+
+    def discover(self, config: Config) -> None:
+        """Asks for names and reads files, from now on."""
+        self.resolver.ask_for(name for wanted in config.pools for name in self._names(wanted))
+        files: dict[Path, list[Callable[[tuple[Member, ...]], None]]] = {}
+        for wanted in config.pools:
             if wanted.file:
-                files.setdefault(wanted.file, []).append(partial(self._from_file, pool))
-                listed[pool, "file"] = self._listed.get((pool, "file"), ())
-            names += [Source(pool, m.host, m.port, m.zone, m.weight) for m in wanted.dns]
-        for (pool, kind), members in listed.items():
-            self._list(pool, kind, members, now)
+                hear = partial(self._from_file, self.pools[wanted.settings.name])
+                files.setdefault(wanted.file, []).append(hear)
         self.files.watch(files)
-        gone = [key for key in self._listed if key not in listed]
-        for pool, kind in gone:
-            self._list(pool, kind, (), now)
-            del self._listed[pool, kind]
-        for source in self.resolver.ask_for(names):
-            source.pool.dropped(source.key, now)
 
     def _from_file(self, pool: Pool, members: tuple[Member, ...]) -> None:
-        self._list(pool, "file", members, clock())
-
-    def _list(self, pool: Pool, kind: str, members: tuple[Member, ...], now: float) -> None:
-        """These are a pool's instances, as far as this kind of list tells."""
+        now = clock()
         for m in members:
-            pool.discovered(f"{kind} {m.source}", [(m.host, m.port)], m.zone, now, m.weight)
-        staying = {m.source for m in members}
-        for m in self._listed.get((pool, kind), ()):
-            if m.source not in staying:
-                pool.dropped(f"{kind} {m.source}", now)
-        self._listed[pool, kind] = members
+            pool.discovered(_FILE + m.source, [(m.host, m.port)], m.zone, now, m.weight)
+        listed = {source for i in pool.instances.values() if (source := i.source).startswith(_FILE)}
+        for source in listed - {_FILE + m.source for m in members}:
+            pool.dropped(source, now)
 
     # ---- time ---------------------------------------------------------------------------------
 

@@ -47,14 +47,12 @@ class Resolver:
         self.first_round = asyncio.Event()
         """Every name was asked once, with whatever outcome."""
 
-    def ask_for(self, sources: Iterable[Source]) -> frozenset[Source]:
-        """These names from now on; gives those that are asked for no longer."""
+    def ask_for(self, sources: Iterable[Source]) -> None:
+        """These names from now on, and no others."""
         before, self._sources = self._sources, frozenset(sources)
         self._unasked = (self._unasked & self._sources) | (self._sources - before)
         if not self._unasked:
             self.first_round.set()
-        staying = {(source.pool, source.key) for source in self._sources}
-        return frozenset(s for s in before if (s.pool, s.key) not in staying)
 
     async def run(self) -> None:
         """Until cancelled."""

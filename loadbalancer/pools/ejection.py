@@ -59,3 +59,18 @@ class Ejection:
         self.active, self.reason = False, ""
         self.fine()
         return True
+
+    def left(self, now: float) -> float:
+        """Seconds that it still lasts, at least."""
+        return max(0.0, self._until - now) if self.active else 0.0
+
+    def follow(self, total: int, reason: str, left: float, now: float, *, active: bool) -> None:
+        """Takes over what another worker knows, unless we ejected since it was said."""
+        if total < self.total:
+            return
+        self.total = total
+        if active and not self.active:
+            self.active, self.reason, self._until = True, reason, now + left
+        elif self.active and not active:
+            self.active, self.reason = False, ""
+            self.fine()

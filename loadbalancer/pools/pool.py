@@ -62,6 +62,8 @@ class Pool:
         self.panic = False
         self.hurry: Callable[[Instance], None] = lambda _: None
         """Hears of an instance that has fallen silent: who waits for it need not wait on."""
+        self.ejected: Callable[[Instance], None] = lambda _: None
+        """Hears of an instance that was ejected here."""
         self._tiers: list[Policy] = []
 
     # ---- choosing -----------------------------------------------------------------------------
@@ -188,6 +190,7 @@ class Pool:
 
     def _eject(self, instance: Instance, reason: str, now: float) -> None:
         instance.ejection.eject(reason, now)
+        self.ejected(instance)
         self.refresh(now)
 
     # ---- who there is -------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """A little backend whose behaviour is in the path. Run as `backend.py PORT NAME`.
 
 /echo what was asked · /sleep/S answers late · /die breaks off unanswered · /half breaks off in the
-answer · /status/N · /stream/N pieces of 64 KiB · /raw/HEX those bytes · /counts what was asked for.
+answer · /status/N · /stream/N pieces of 64 KiB · /raw/HEX those bytes · /counts what was asked for
+/only/NAME an error from NAME.
 SIGUSR1: not ready, draining. SIGUSR2: ready again. SIGTERM: gone.
 """
 
@@ -91,6 +92,8 @@ async def one(  # noqa: C901, PLR0912 - a table of behaviours
             while data := await reader.read(100):
                 writer.write(data.upper())
             return False
+        case "only":  # errors, but from this one only
+            answer(writer, name, b"no", status=500 if name.endswith(rest[0]) else 200)
         case "counts":
             answer(writer, name, json.dumps(COUNTS).encode())
         case _:

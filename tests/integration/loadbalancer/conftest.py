@@ -34,22 +34,26 @@ def cluster(tmp_path: Path) -> Iterator[Start]:
             limits: str = "",
             ready: int | None = None,
             more: str = "",
+            workers: int = 1,
+            backends: list[Process] | None = None,
         ) -> Cluster:
-            backends = [start_backend(f"a/x-a-{n + 1}") for n in range(count)]
-            for backend in backends:
-                stack.callback(backend.end)
+            """With `backends`, those that another one has."""
+            if backends is None:
+                backends = [start_backend(f"a/x-a-{n + 1}") for n in range(count)]
+                for backend in backends:
+                    stack.callback(backend.end)
             port, admin = free_port(), free_port()
             members = ", ".join(f'{{address = "127.0.0.1:{b.port}", zone = "a"}}' for b in backends)
-            config = tmp_path / "balancer.toml"
+            config = tmp_path / f"balancer-{port}.toml"
             config.write_text(
-                f'instance = "lb-1"\nzone = "a"\n'
+                f'instance = "lb-1"\nzone = "a"\nworkers = {workers}\n'
                 f'[admin]\naddress = "127.0.0.1:{admin}"\ntoken = "{TOKEN}"\n'
                 f"[limits]\n{limits}\n"
                 f'[listeners.l]\naddress = "127.0.0.1:{port}"\n{listener}\n'
                 f'routes = [{{{route}pool = "p"}}]\n'
                 f"[pools.p]\ninstances = [{members}]\n{pool}\n{more}\n"
             )
-            log = tmp_path / "balancer.log"
+            log = tmp_path / f"balancer-{port}.log"
             with log.open("wb") as out:
                 popen = subprocess.Popen(
                     [sys.executable, "-m", "loadbalancer", "--config", str(config)], stdout=out

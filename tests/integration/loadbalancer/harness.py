@@ -100,11 +100,13 @@ class Cluster:
     def ask(self, *args: Any, **options: Any) -> Answer:
         return ask(self.port, *args, **options)
 
-    def state(self) -> dict[str, Any]:
+    def whole_state(self) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        pool: dict[str, Any] = ask(self.admin, target="/state", headers=headers).json()["pools"][
-            "p"
-        ]
+        state: dict[str, Any] = ask(self.admin, target="/state", headers=headers).json()
+        return state
+
+    def state(self) -> dict[str, Any]:
+        pool: dict[str, Any] = self.whole_state()["pools"]["p"]
         return pool
 
     def instance(self, name: str) -> dict[str, Any]:
@@ -119,6 +121,21 @@ class Cluster:
     def order(self, verb: str, name: str) -> int:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         return ask(self.admin, "POST", f"/pools/p/instances/{name}/{verb}", headers=headers).status
+
+    def metrics(self) -> str:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        return ask(self.admin, target="/metrics", headers=headers).body.decode()
+
+    def workers(self) -> list[int]:
+        """The processes of a balancer that has several."""
+        pid = self.balancer.popen.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(child) for child in children.split()]
+
+    def wait_for_servers(self, *names: str) -> None:
+        """Until so many requests in a row were served by these that each worker had its share."""
+        wanted = {f"a/{name}".encode() for name in names}
+        wait_until(lambda: {self.ask().body for _ in range(40)} == wanted, f"only {names}")
 
     def change(self, *changes: tuple[str, str]) -> None:
         """Writes the configuration anew."""

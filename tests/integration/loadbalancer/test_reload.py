@@ -81,7 +81,7 @@ def test_a_bad_one_is_refused_and_the_old_one_goes_on(cluster: Start) -> None:
     good = made.config.read_text()
     for old, new, says in (
         ("[pools.p]", "[pools.p]\nmax_wait = 'x'", "pools.p.max_wait: must be a number"),
-        ("[pools.p]", "[pools.p", "line 12: "),
+        ("[pools.p]", "[pools.p", "line 13: "),
         (f"127.0.0.1:{made.port}", f"127.0.0.1:{made.backends[0].port}", "in use"),
     ):
         made.config.write_text(good.replace(old, new))
@@ -89,7 +89,7 @@ def test_a_bad_one_is_refused_and_the_old_one_goes_on(cluster: Start) -> None:
         assert refused.status == 422
         assert says in refused.json()["detail"]
         assert made.ask().status == 200
-    assert "line 13: pools.p.max_wait" in made.events("configuration refused")[0]["reason"]
+    assert "line 14: pools.p.max_wait" in made.events("configuration refused")[0]["reason"]
     assert made.state()["healthy"] == 1
 
 
