@@ -67,13 +67,14 @@ class Plan:
             PlanError: a value makes no sense; says which and what is allowed.
         """
         rate = _number(env, "RATE", 60)
-        orders = _number(env, "ORDERS", rate / 15)
+        shape = _shape(env.get("SHAPE") or "steady")
+        orders = _number(env, "ORDERS", rate / (6 if shape == "flash-sale" else 15))
         browse = max(0.0, rate - orders * REQUESTS_PER_ORDER)
         browsers, buyers = _hands(_number(env, "USERS", 0), browse, orders)
         seed = env.get("SEED")
         return Plan(
             edges=tuple((env.get("EDGES") or "http://127.0.0.1:8080").split(",")),
-            shape=_shape(env.get("SHAPE") or "steady"),
+            shape=shape,
             seconds=seconds(env.get("TIME") or "60s"),
             browsers=browsers,
             buyers=buyers,

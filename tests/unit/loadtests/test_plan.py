@@ -22,6 +22,11 @@ def test_given_users_are_shared_out_in_the_same_proportion_and_keep_the_rate() -
     assert plan.browser_rate * plan.browsers == pytest.approx(60)
 
 
+def test_at_a_flash_sale_most_have_come_to_buy() -> None:
+    assert Plan.from_env({"RATE": "60", "SHAPE": "flash-sale"}).order_rate == 10
+    assert Plan.from_env({"RATE": "60"}).order_rate == 4
+
+
 def test_one_user_alone_buys_when_there_are_orders_to_place() -> None:
     plan = Plan.from_env({"RATE": "30", "ORDERS": "1", "USERS": "1"})
     assert (plan.browsers, plan.buyers) == (0, 1)
