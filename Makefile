@@ -47,6 +47,8 @@ dlq: ## list the dead letters; again to where they came from: make dlq REPLAY=al
 bench: ## beside HAProxy, nginx, Envoy: make bench ROUNDS=5 TIME=3s SCENARIOS=small,l4 PEERS=haproxy,holdfast
 	@scripts/bench.sh bench
 
+bench-failover: ## the same, while a backend dies, hangs, errs, restarts: make bench-failover CASES=kill,hang
+	@scripts/bench.sh failover
 fuzz: venv ## damaged requests and answers against its HTTP reader: make fuzz TIME=60s SEED=1
 	@$(VENV)/python -m tests.fuzz --time $(or $(TIME),60s) $(if $(SEED),--seed $(SEED))
 

@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         seconds = seconds_of(options.time)
-        scenarios = _chosen(options.scenarios, {one.name: one for one in SCENARIOS})
-        names = _chosen(options.peers, {one.name: one.name for one in (*HTTP, *TCP)})
+        scenarios = chosen(options.scenarios, {one.name: one for one in SCENARIOS})
+        names = chosen(options.peers, {one.name: one.name for one in (*HTTP, *TCP)})
         cores = two_cores()
     except (PlanError, NotStarted) as error:
         sys.stderr.write(f"bench: {error}\n")
@@ -81,7 +81,12 @@ def two_cores() -> Cores:
     return Cores(proxy=allowed[0], rest=allowed[1])
 
 
-def _chosen(names: str, known: dict[str, T]) -> list[T]:
+def chosen(names: str, known: dict[str, T]) -> list[T]:
+    """What a list of names on the command line means; all, if it is empty.
+
+    Raises:
+        PlanError: one of them is not known.
+    """
     wanted = [name.strip() for name in names.split(",") if name.strip()] or list(known)
     for name in wanted:
         if name not in known:

@@ -13,16 +13,19 @@ _VERSIONS = (("haproxy", "-v"), ("nginx", "-v"), ("envoy", "--version"))
 
 def describe() -> str:
     """The processor, the system, and the versions of who is measured."""
-    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    processor = found[1] if found else platform.machine()
-    cores = os.cpu_count()
     versions = [version for command in _VERSIONS if (version := _version(*command))]
     return (
-        f"{processor}, {cores} cores, Linux {platform.release()}, "
-        f"Python {platform.python_version()}, {', '.join(versions)}. "
+        f"{processor()}, Python {platform.python_version()}, {', '.join(versions)}. "
         "The proxy has one core and one worker; the backends (nginx) and the generator (wrk) have "
         "the other. Rounds are interleaved; shown is their median."
     )
+
+
+def processor() -> str:
+    """Its name, how many cores, the kernel."""
+    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    name = found[1] if found else platform.machine()
+    return f"{name}, {os.cpu_count()} cores, Linux {platform.release()}"
 
 
 def _version(command: str, option: str) -> str:

@@ -90,6 +90,12 @@ class Program:
         """Tells the first process."""
         self.popen.send_signal(number)
 
+    def kill(self) -> None:
+        """Ends it at once, and all its children."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.popen.wait()
+
     def stop(self) -> None:
         """Ends it in order, and all that is left of it by force."""
         if self.popen.poll() is None:
@@ -97,6 +103,4 @@ class Program:
             self.popen.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(_STOP_SECONDS)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self.popen.wait()
+        self.kill()

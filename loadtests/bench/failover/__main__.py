@@ -1,0 +1,112 @@
+"""`make bench-failover`: every case, every peer, a table and reports/bench/failover.json."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from loadtests.bench import machine
+from loadtests.bench.__main__ import chosen, two_cores
+from loadtests.bench.failover.cases import CASES, Backends, Case
+from loadtests.bench.failover.client import Done, Load
+from loadtests.bench.failover.judge import Effects, complaints, rows
+from loadtests.bench.failover.peers import PEERS
+from loadtests.bench.failover.table import Result, page
+from loadtests.bench.measure import Cores
+from loadtests.bench.peers import OURS, Peer
+from loadtests.bench.program import WORK, NotStarted
+from loadtests.plan import PlanError
+from loadtests.plan import seconds as seconds_of
+
+_FAILED, _BAD_USE = 1, 2
+_BEFORE_SECONDS = 3.0
+"""So long a balancer has to learn what is usual."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Gives the exit status: 0 when this balancer kept every promise."""
+    options = _parser().parse_args(arguments)
+    try:
+        seconds = seconds_of(options.time)
+        cases = chosen(options.cases, {case.name: case for case in CASES})
+        peers = chosen(options.peers, {peer.name: peer for peer in PEERS})
+        cores = two_cores()
+    except (PlanError, NotStarted) as error:
+        sys.stderr.write(f"bench-failover: {error}\n")
+        return _BAD_USE
+    os.sched_setaffinity(0, {cores.rest})
+    began, results, told = time.monotonic(), [], []
+    for case in cases:
+        for peer in peers:
+            sys.stdout.write(f"{time.monotonic() - began:4.0f}s  {case.title}: {peer.name}\n")
+            sys.stdout.flush()
+            result = _run(case, peer, cores, options.rate, seconds)
+            results.append(result)
+            if peer.name == OURS:
+                found = complaints(result.rows, hangs=case.hangs)
+                told += [f"{case.title}: {text}" for text in found]
+    return _finish(results, told, options.out, options.rate)
+
+
+def _run(case: Case, peer: Peer, cores: Cores, rate: float, seconds: float) -> Result:
+    WORK.mkdir(parents=True, exist_ok=True)
+    result, backends, program = Result(case, peer.name), Backends(WORK, cores.rest), None
+    try:
+        backends.start()
+        program = peer.start(cores.proxy)
+        done = asyncio.run(_load(case, peer.port, backends, rate, seconds))
+        result.rows = rows(done, Effects.read(backends.effects()), _BEFORE_SECONDS)
+    except NotStarted as error:
+        result.left_out = str(error)
+    finally:
+        if program is not None:
+            program.stop()
+        backends.stop()
+    return result
+
+
+async def _load(
+    case: Case, port: int, backends: Backends, rate: float, seconds: float
+) -> list[Done]:
+    stop = asyncio.Event()
+    load = asyncio.create_task(Load(port, rate, "r").run(stop))
+    await asyncio.sleep(_BEFORE_SECONDS)
+    began = time.monotonic()
+    await case.fault(backends)
+    await asyncio.sleep(max(2.0, seconds - (time.monotonic() - began)))
+    stop.set()
+    return await load
+
+
+def _finish(results: list[Result], told: list[str], out: Path, rate: float) -> int:
+    out.mkdir(parents=True, exist_ok=True)
+    found = [result.as_json() for result in results if result.rows]
+    (out / "failover.json").write_text(json.dumps(found, indent=1) + "\n")
+    intro = (
+        f"{rate:g} requests a second, open loop: half GET, the others PUT, POST with and without "
+        f"Idempotency-Key. {machine.processor()}"
+    )
+    text = page(results, intro, told)
+    (out / "failover.md").write_text(text)
+    sys.stdout.write(f"\n{text}\nwritten: {out}/failover.json, failover.md\n")
+    return _FAILED if told else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m loadtests.bench.failover", description=__doc__)
+    parser.add_argument("--time", default="10s", help="of load after the fault")
+    parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
+    parser.add_argument("--cases", default="", help=", ".join(case.name for case in CASES))
+    parser.add_argument("--peers", default="", help=", ".join(peer.name for peer in PEERS))
+    parser.add_argument("--out", type=Path, default=Path("reports/bench"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
