@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from time import monotonic as clock
 
+from loadbalancer.late import settles
 from loadbalancer.pools.retry import Failure
 from loadbalancer.sides import ANSWERING, DONE, RECEIVING, SENT, TUNNEL
 from loadbalancer.tries import Tries
@@ -24,8 +25,6 @@ from loadbalancer.wire.framing import AT_ONCE, Framing, framing
 from loadbalancer.wire.reject import Reject
 from loadbalancer.wire.response import FINAL, SWITCHING, ResponseHead
 
-_SERVER_ERROR = 500
-_UNAVAILABLE = 503
 _CALLER_LEFT = 499
 """nginx's number for it; nobody sees it but the log."""
 
@@ -130,10 +129,13 @@ class Exchange(Tries):
             if minor:
                 caller.write(front.hop.interim(head))
             return True
+        now = clock()
+        if self.instance is not None:
+            self.judge(self.instance, head, now)
+        if self._lates and not self._first(head, now):
+            return False
         self.phase = ANSWERING
         self.status = head.status
-        now = clock()
-        self._judge(head, now)
         if len(rest) == head.length and not head.bodyless:
             way = AT_ONCE
         else:
@@ -157,14 +159,15 @@ class Exchange(Tries):
             self._pass_back(way, way.body, rest, data, now)
         return False
 
-    def _judge(self, head: ResponseHead, now: float) -> None:
-        """The instance has answered: well, or not."""
-        instance, status = self.instance, head.status
-        if instance is not None and status >= _SERVER_ERROR:
-            decided = status == _UNAVAILABLE and head.field(b"retry-after") != b""
-            self.pool.erred(instance, status, now, decided=decided)
-        elif instance is not None and (instance.ejection.failures or instance.ejection.errors):
-            instance.ejection.fine()
+    def _first(self, head: ResponseHead, now: float) -> bool:
+        """Of several tries one is answered: does that settle it?"""
+        if settles(head, keyed=self.head.keyed):
+            self._drop_lates(now)
+            return True
+        self._drop_link()
+        self._leave()
+        self._wait_for_late()
+        return False
 
     def answer_data(self, data: bytes) -> None:
         """More of the answer's body, or of a tunnel."""
@@ -194,8 +197,10 @@ class Exchange(Tries):
         if not self.head.upgrade or self.receiving:
             self.nonsense()
             return
+        now = clock()
+        self._drop_lates(now)
         self.phase, self.status, self._keep = TUNNEL, SWITCHING, False
-        self.due = clock() + self._front.settings.tunnel_idle
+        self.due = now + self._front.settings.tunnel_idle
         self._caller.write(self._front.hop.switching(head) + rest)
 
     # ---- from outside -------------------------------------------------------------------------

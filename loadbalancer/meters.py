@@ -26,6 +26,7 @@ class Meter:
         self.seconds = 0.0
         self.counts = [0] * (len(BOUNDS) + 1)
         self._marks: deque[tuple[int, tuple[int, ...]]] = deque(maxlen=_WINDOW)
+        self.tick()
 
     def observe(self, seconds: float) -> None:
         """A request ended after so long."""
@@ -39,14 +40,10 @@ class Meter:
 
     def rate(self) -> float:
         """Requests a second, over the last ten."""
-        if not self._marks:
-            return 0.0
         return (self._marks[-1][0] - self._marks[0][0]) / max(1, len(self._marks) - 1)
 
     def recent(self) -> list[int]:
         """The histogram of the last ten seconds."""
-        if not self._marks:
-            return list(self.counts)
         return [now - then for now, then in zip(self.counts, self._marks[0][1], strict=True)]
 
 

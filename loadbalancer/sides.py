@@ -69,6 +69,9 @@ class LinkSide(Side, Protocol):
     def carry(self, asker: Asker, data: bytes) -> None:
         """Takes a request."""
 
+    def hand_over(self, asker: Asker) -> None:
+        """Another one asks from now on: the answer is for it."""
+
     def release(self, now: float) -> None:
         """Goes back to the pool, unharmed."""
 

@@ -327,6 +327,10 @@ class Link(Wire):
         self.heard = False
         self.write(data)
 
+    def hand_over(self, asker: Asker) -> None:
+        """Another one asks from now on."""
+        self._asker = asker
+
     def release(self, now: float) -> None:
         """Rests until the next request."""
         self._asker = None

@@ -4,6 +4,7 @@
 2. Whatever ends a request goes through `_end`, once.
 3. A try that fails blames its instance; whether and where there is another one is decided by
    `pools/failures.py` and `pools/retry.py`.
+4. A try that is late is set aside and still listened to (`late.py`), unless `hedge` is off.
 
 No socket is touched here: the caller's side and the instance's side are given.
 """
@@ -15,6 +16,7 @@ from time import monotonic as clock
 from typing import TYPE_CHECKING
 
 from loadbalancer import problems
+from loadbalancer.late import Late
 from loadbalancer.pools.failures import Failures
 from loadbalancer.pools.retry import Failure
 from loadbalancer.sides import (
@@ -39,6 +41,10 @@ if TYPE_CHECKING:
     from loadbalancer.wire.framing import Framing
     from loadbalancer.wire.reject import Problem
     from loadbalancer.wire.request import RequestHead
+    from loadbalancer.wire.response import ResponseHead
+
+_SERVER_ERROR = 500
+_UNAVAILABLE = 503
 
 
 class Tries(Asker):
@@ -51,8 +57,8 @@ class Tries(Asker):
 
     __slots__ = (
         "_admitted", "_caller", "_deadline", "_failures", "_framing", "_front", "_head_bytes",
-        "_keep", "_link", "_reusable", "_seconds", "_sent_at", "_upload", "began", "dialing",
-        "due", "head", "instance", "phase", "pool", "status", "tries",
+        "_keep", "_lates", "_link", "_reusable", "_seconds", "_sent_at", "_upload", "began",
+        "dialing", "due", "head", "instance", "phase", "pool", "status", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +84,7 @@ class Tries(Asker):
         self._admitted = False
         self._link: LinkSide | None = None
         self._failures: Failures | None = None
+        self._lates: tuple[Late, ...] = ()
         self._sent_at = 0.0
         self._framing: Framing | None = None
         self._keep = head.keep_alive
@@ -174,35 +181,49 @@ class Tries(Asker):
 
     def _try_failed(self, failure: Failure, now: float) -> None:
         """This try will have no answer."""
-        other, failed = self._another(failure, now), self.instance
-        if other is None or failed is None:
+        other = self._another(failure, now)
+        if other is None and not self._lates:
             self._give_up(problems.GIVEN_UP[failure])
             return
-        self._leave(failed)
         if failure is Failure.STALE:
             self.tries -= 1
+        failed = self._leave()
+        if other is None or any(late.instance is other for late in self._lates):
+            self._wait_for_late()
+            return
+        if failed is not None:
+            self.pool.retried(failed)
         self._try(other, now, afresh=failure is Failure.STALE)
 
     def _late(self, now: float) -> None:
         """No answer: elsewhere, if that is possible; else it may still come until the deadline."""
-        other, instance = self._another(Failure.TIMEOUT, now), self.instance
+        other, instance, link = self._another(Failure.TIMEOUT, now), self.instance, self._link
         if now >= self._deadline:
             self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
-        elif other is None or instance is None:
+        elif other is None or instance is None or link is None:
             self.due = self._deadline
         else:
-            instance.meter.observe(now - self._sent_at)  # it took at least so long
-            self._drop_link()
-            self._leave(instance)
+            late = Late(self, instance, link, self._sent_at)
+            if self.pool.settings.retry.hedge:
+                self._lates = (*self._lates, late)
+            else:
+                late.drop(now)
+            self._link = self.instance = None
+            self.pool.retried(instance)
             self._try(other, now)
 
     def _another(self, failure: Failure, now: float) -> Instance | None:
         """Blames the instance, and finds the one for another try, if there may be one."""
         self._blame(failure, now)
-        if now >= self._deadline or self._failures is None:
+        if now >= self._deadline or self._failures is None or self.instance is None:
             return None
         return self._failures.another(
-            failure, repeatable=self.head.repeatable, whole=self._whole, tries=self.tries
+            failure,
+            self.instance,
+            now,
+            repeatable=self.head.repeatable,
+            whole=self._whole,
+            tries=self.tries,
         )
 
     def _blame(self, failure: Failure, now: float) -> None:
@@ -210,10 +231,55 @@ class Tries(Asker):
             self._failures = self._failures or Failures(self.pool)
             self._failures.add(self.instance, failure, now)
 
-    def _leave(self, instance: Instance) -> None:
-        instance.in_flight -= 1
-        self.instance = None
-        self.pool.retried(instance)
+    def _leave(self) -> Instance | None:
+        instance, self.instance = self.instance, None
+        if instance is not None:
+            instance.in_flight -= 1
+        return instance
+
+    # ---- tries that were late -----------------------------------------------------------------
+
+    def late_failed(self, late: Late, failure: Failure | None) -> None:
+        """This one will not give the answer; without a failure, because it was none to take."""
+        self._lates = tuple(other for other in self._lates if other is not late)
+        now = clock()
+        if failure is not None and self._failures is not None:
+            self._failures.add(late.instance, failure, now)
+        late.drop(now)
+
+    def take_back(self, late: Late, now: float) -> None:
+        """It was answered first: it is the try again, and all others end."""
+        if self.dialing is not None:
+            self._stop_dialing()
+        self._drop_link()
+        self._leave()
+        self._resume(late)
+        self._drop_lates(now)
+
+    def _wait_for_late(self) -> None:
+        """Nobody else can be asked: what is left are the tries that were late."""
+        self._resume(self._lates[-1])
+        self.phase = SENT
+        self.due = self._deadline
+
+    def _resume(self, late: Late) -> None:
+        self._lates = tuple(other for other in self._lates if other is not late)
+        self.instance, self._link, self._sent_at = late.instance, late.link, late.sent_at
+        late.link.hand_over(self)
+
+    def _drop_lates(self, now: float) -> None:
+        lates, self._lates = self._lates, ()
+        for late in lates:
+            late.drop(now)
+
+    def judge(self, instance: Instance, head: ResponseHead, now: float) -> None:
+        """The instance has answered: well, or not."""
+        status = head.status
+        if status >= _SERVER_ERROR:
+            decided = status == _UNAVAILABLE and head.field(b"retry-after") != b""
+            self.pool.erred(instance, status, now, decided=decided)
+        elif instance.ejection.failures or instance.ejection.errors:
+            instance.ejection.fine()
 
     # ---- time ---------------------------------------------------------------------------------
 
@@ -276,6 +342,8 @@ class Tries(Asker):
             self._stop_dialing()
         if self._link is not None:
             self._drop_link()
+        if self._lates:
+            self._drop_lates(now)
         if self.instance is not None:
             self.instance.in_flight -= 1
         self.phase = DONE

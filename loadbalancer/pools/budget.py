@@ -1,4 +1,11 @@
-"""A limit on retries as a share of requests, so that trouble is not multiplied by them."""
+"""How many retries there may be, so that trouble is not multiplied by them.
+
+1. A share of the requests of the last 10 s, or a few at least (Envoy's and Finagle's rule).
+2. Beyond that, what an instance had under way when it broke off or fell silent: each of that once
+   more, once in 10 s. A share cannot reckon with it, since a dying instance breaks all at one
+   moment, and a balancer that has just taken over has no requests to take a share of. It is bounded
+   all the same: by Little's law it adds at most (usual seconds an answer takes) / 10 to the work.
+"""
 
 from __future__ import annotations
 
@@ -39,4 +46,29 @@ class RetryBudget:
             self.refused += 1
             return False
         self.retries += 1
+        return True
+
+
+class Grace:
+    """Rule 2, for one instance."""
+
+    __slots__ = ("_left", "_until")
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._until = 0.0
+
+    def take(self, in_flight: int, now: float) -> bool:
+        """Asks for one retry of what this instance had under way.
+
+        Args:
+            in_flight: requests under way on it, this one included.
+            now: in seconds.
+        """
+        if now >= self._until:
+            self._until = now + _WINDOW
+            self._left = in_flight
+        if self._left <= 0:
+            return False
+        self._left -= 1
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadbalancer.pools.instance import Instance
+from loadbalancer.pools.instance import Instance, State
 from loadbalancer.pools.pool import Pool
 from loadbalancer.pools.retry import Failure, Retry, decide
 
@@ -28,7 +28,14 @@ class Failures:
             self._pool.failed(instance, failure, now)
 
     def another(
-        self, failure: Failure, *, repeatable: bool, whole: bool, tries: int
+        self,
+        failure: Failure,
+        failed: Instance,
+        now: float,
+        *,
+        repeatable: bool,
+        whole: bool,
+        tries: int,
     ) -> Instance | None:
         """The instance for another try, if there may be one; a retry is taken from the budget.
 
@@ -37,6 +44,8 @@ class Failures:
 
         Args:
             failure: of the last try.
+            failed: the instance of that try.
+            now: in seconds.
             repeatable: a second run of the request does no harm.
             whole: what came of its body is kept.
             tries: made so far, in which the request was sent.
@@ -55,5 +64,16 @@ class Failures:
             connects=self._connects,
             settings=pool.settings.retry,
             budget=pool.budget,
+            grace=lambda: _grace(failure, failed, now),
         )
         return other if verdict in (Retry.ELSEWHERE, Retry.AFRESH) else None
+
+
+def _grace(failure: Failure, failed: Instance, now: float) -> bool:
+    """Did the instance drop this together with all that it had under way?
+
+    A broken connection says so; silence only once the instance is known to be silent.
+    """
+    if failure is not Failure.RESET and failed.state is State.UP:
+        return False
+    return failed.grace.take(failed.in_flight, now)

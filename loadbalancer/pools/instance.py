@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Protocol
 
 from loadbalancer.meters import Meter
+from loadbalancer.pools.budget import Grace
 from loadbalancer.pools.checks import ActiveCheck
 from loadbalancer.pools.ejection import Ejection
 from loadbalancer.pools.settings import PoolSettings
@@ -41,7 +42,7 @@ class Closable(Protocol):
 class Instance:
     """An address, its name and zone, what the checks know, and what it is doing now."""
 
-    __slots__ = ("_name", "check", "connections", "drained", "ejection", "host", "idle",
+    __slots__ = ("_name", "check", "connections", "drained", "ejection", "grace", "host", "idle",
                  "idle_seconds", "in_flight", "listed_weight", "listing", "meter", "patience",
                  "port", "reason", "since", "source", "state", "weight", "zone")  # fmt: skip
 
@@ -60,6 +61,7 @@ class Instance:
         self.drained = False
         self.check = ActiveCheck(settings.check)
         self.ejection = Ejection(settings.eject)
+        self.grace = Grace()
         self.in_flight = 0
         self.connections = 0
         self.idle: list[Closable] = []

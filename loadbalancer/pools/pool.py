@@ -35,6 +35,8 @@ class Waiter(Protocol):
 
 _SAMPLES = 20
 """With fewer requests in ten seconds it is not known what is usual."""
+_WITNESSES = 3
+"""So many answers of another instance show what it takes now."""
 _COUNTED = (State.UP, State.FAILING, State.EJECTED)
 
 
@@ -152,7 +154,7 @@ class Pool:
             instance.check.due = min(instance.check.due, now)
         if not instance.ejection.failed() or not self._may_eject(instance):
             return
-        if failure is not Failure.TIMEOUT or self._another_does_better(instance):
+        if failure is not Failure.TIMEOUT or self._another_is_sooner(instance):
             self._eject(instance, f"{instance.ejection.failures} in a row: {failure.value}", now)
             self.hurry(instance)
 
@@ -181,6 +183,20 @@ class Pool:
             for i in self.instances.values()
             if i is not instance
         )
+
+    def _another_is_sooner(self, instance: Instance) -> bool:
+        """Only an answer proves that waiting for one was not too short."""
+        for other in self.instances.values():
+            good = other.state is State.UP and not (
+                other.ejection.failures or other.ejection.errors
+            )
+            if other is instance or not good:
+                continue
+            recent = other.meter.recent()
+            usual = quantile(recent, 0.9)
+            if sum(recent) >= _WITNESSES and usual is not None and usual <= instance.patience:
+                return True
+        return False
 
     def _may_eject(self, instance: Instance) -> bool:
         counted = [i for i in self.instances.values() if i.state in _COUNTED]
@@ -274,16 +290,22 @@ class Pool:
             recent[instance] = instance.meter.recent()
         for instance, own in recent.items():
             others = total(counts for other, counts in recent.items() if other is not instance)
-            instance.patience = self._patience(others, own)
+            instance.patience = self._patience(instance.patience, others, own)
 
-    def _patience(self, others: list[int], own: list[int]) -> float:
-        """A hung instance must not teach us to wait for it: what counts is how the others do."""
+    def _patience(self, before: float, others: list[int], own: list[int]) -> float:
+        """A hung instance must not teach us to wait for it: what counts is how the others do.
+
+        A few answers can only make us more patient than we are with those whom we do not know;
+        none at all leave it at what was last seen.
+        """
         settings = self.settings
-        known = others if sum(others) >= _SAMPLES else own
-        usual = quantile(known, 0.99) if sum(known) >= _SAMPLES else None
+        known = own if sum(own) >= _SAMPLES > sum(others) or not any(others) else others
+        usual = quantile(known, 0.99)
         if usual is None:
-            return settings.try_seconds
-        return min(max(settings.try_least, settings.try_factor * usual), settings.try_most)
+            return before
+        wanted = min(max(settings.try_least, settings.try_factor * usual), settings.try_most)
+        wanted = max(wanted, usual)
+        return wanted if sum(known) >= _SAMPLES else max(wanted, settings.try_seconds)
 
     def latency(self, share: float) -> float | None:
         """Seconds within which that share of the last ten seconds' requests ended."""

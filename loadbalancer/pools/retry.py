@@ -1,7 +1,8 @@
 """May a request whose try failed be tried again? Never, where it could have an effect twice.
 
 1. Nothing was sent: any request, on another instance; it costs no budget, since it did no work.
-2. Sent, but no answer began: only what may be repeated, whose body is still whole; in the budget.
+2. Sent, but no answer began: only what may be repeated, whose body is still whole; in the budget,
+   or by the grace for what an instance had under way when it failed (`budget.py`).
 3. An answer has begun: never. (The caller has part of it.)
 4. A pooled connection turned out to be dead: as 2, but it is no try and costs nothing; the
    instance did nothing wrong by closing a connection that was idle.
@@ -9,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 from loadbalancer.pools.budget import RetryBudget
@@ -48,6 +50,7 @@ def decide(
     connects: int,
     settings: RetrySettings,
     budget: RetryBudget,
+    grace: Callable[[], bool],
 ) -> Retry:
     """Decides after a failed try; a retry within the budget is taken from it.
 
@@ -59,6 +62,7 @@ def decide(
         connects: connections that could not be made so far.
         settings: of the pool.
         budget: of the pool.
+        grace: asks for a retry of what the instance had under way.
     """
     sent = failure is not Failure.CONNECT
     made, most = (tries, settings.tries) if sent else (connects, _MOST_CONNECTS)
@@ -70,4 +74,4 @@ def decide(
         return Retry.AFRESH
     if made >= most:
         return Retry.TRIED_ENOUGH
-    return Retry.ELSEWHERE if not sent or budget.take() else Retry.NO_BUDGET
+    return Retry.ELSEWHERE if not sent or grace() or budget.take() else Retry.NO_BUDGET

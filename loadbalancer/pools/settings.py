@@ -41,12 +41,14 @@ class EjectSettings:
 
 @dataclass(frozen=True, slots=True)
 class RetrySettings:
-    """Retries. The budget is Envoy's and Finagle's: 20 %, at least 3 in 10 s."""
+    """Retries. The budget is Envoy's and Finagle's: 20 %, at least 3 in 10 s; see budget.py."""
 
     tries: int = 3
     """Of one request, the first included; connections that were never made do not count."""
     budget: float = 0.2
     budget_min: int = 3
+    hedge: bool = True
+    """A late try is not hung up on while another instance is asked: the first answer counts."""
     keep_body: int = 65_536
     """Bytes of a request's body kept for another try."""
 
@@ -62,13 +64,15 @@ class PoolSettings:
     """Own zone first while it has an instance that is up and has room."""
     panic: float = 0.5
     """With a smaller share up than this, checks are taken to be wrong: all that answer are used."""
-    connect: float = 0.3
+    connect: float = 0.25
     """To open a connection inside one network."""
-    try_seconds: float = 1.0
-    """Until an answer begins, where another instance may be tried instead; as long as it is not
-    known what the pool usually takes. Once it is, `try_factor` times its 99th percentile."""
+    try_seconds: float = 0.2
+    """Until an answer begins, where another instance may be tried as well; as long as it is not
+    known what the pool usually takes. Short, so that a hung instance costs 0.3 s from the start;
+    to a slow one it costs a few hedges, since what is late is not hung up on (see `hedge`).
+    Once it is known: `try_factor` times its 99th percentile, but never less than that is."""
     try_factor: float = 3.0
-    try_least: float = 0.25
+    try_least: float = 0.2
     try_most: float = 2.5
     deadline: float = 5.0
     """Until an answer begins, all tries together. X-Request-Timeout-Ms can only lower it."""

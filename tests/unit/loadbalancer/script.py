@@ -74,6 +74,9 @@ class Link(Side):
         self.asker = asker
         self.sent += data
 
+    def hand_over(self, asker: Asker) -> None:
+        self.asker = asker
+
     def release(self, now: float) -> None:
         self.did.append("release")
 
@@ -123,10 +126,11 @@ class Script:
         self.exchange.connected(self.links[-1], self.now)
         return self.links[-1]
 
-    def answer(self, *lines: bytes, status: int = 200, body: bytes = b"") -> bool:
+    def answer(self, *lines: bytes, status: int = 200, body: bytes = b"", link: int = -1) -> bool:
+        """The instance at the other end of that connection answers."""
         head = ANSWER.parse([b"HTTP/1.1 %d X" % status, *lines], self.exchange.head.method)
-        self.links[-1].heard = True
-        return self.exchange.answer(head, body)
+        self.links[link].heard = True
+        return self.links[link].asker.answer(head, body)
 
     def later(self, seconds: float) -> None:
         self.now += seconds

@@ -156,11 +156,19 @@ def test_failures_that_leave_no_doubt_eject_even_if_others_fail_too(failure: Fai
     assert script.state(1) is State.EJECTED
 
 
-def test_slowness_of_all_ejects_nobody() -> None:
+def test_lateness_ejects_only_when_another_one_answers_sooner() -> None:
     script = Script("a", "b")
-    script.fail(2, failure=Failure.TIMEOUT)
     script.fail(1, times=5, failure=Failure.TIMEOUT)
-    assert script.state(1) is State.UP
+    assert script.state(1) is State.UP  # nobody has answered yet
+    for _ in range(3):
+        script.at(2).meter.observe(2.0)
+    script.fail(1, failure=Failure.TIMEOUT)
+    assert script.state(1) is State.UP  # the other one is as slow
+    script.fail(2, failure=Failure.TIMEOUT)
+    for _ in range(50):
+        script.at(2).meter.observe(0.01)
+    script.fail(1, failure=Failure.TIMEOUT)
+    assert script.state(1) is State.UP  # its last request was late as well
     script.answer(2, 200)
     script.fail(1, failure=Failure.TIMEOUT)
     assert script.state(1) is State.EJECTED
@@ -293,7 +301,7 @@ def test_a_name_is_found_and_so_is_an_address() -> None:
 def test_patience_is_three_times_what_the_others_usually_take() -> None:
     script = Script("a", "b")
     script.pool.tick()
-    assert script.at(1).patience == 1.0  # not known yet
+    assert script.at(1).patience == 0.2  # not known yet
     for _ in range(100):
         script.at(2).meter.observe(0.2)
     script.pool.tick()
@@ -307,7 +315,37 @@ def test_a_hung_instance_does_not_make_us_patient() -> None:
         script.at(1).meter.observe(2.0)
         script.at(2).meter.observe(0.01)
     script.pool.tick()
-    assert script.at(1).patience == 0.25
+    assert script.at(1).patience == 0.2
+
+
+def test_a_few_answers_can_make_us_more_patient_and_not_less() -> None:
+    script = Script("a", "b", try_seconds=0.5)
+    script.pool.tick()
+    script.at(2).meter.observe(0.01)
+    script.pool.tick()
+    assert script.at(1).patience == 0.5
+    script.at(2).meter.observe(2.0)
+    script.pool.tick()
+    assert script.at(1).patience == 2.5
+
+
+def test_what_was_learnt_outlives_a_quiet_hour() -> None:
+    script = Script("a", "b")
+    script.pool.tick()
+    for _ in range(100):
+        script.at(2).meter.observe(0.2)
+    for _ in range(3600):
+        script.pool.tick()
+    assert script.at(1).patience == pytest.approx(0.6, rel=0.3)
+
+
+def test_what_is_usual_is_never_late() -> None:
+    script = Script("a", "b")
+    script.pool.tick()
+    for _ in range(100):
+        script.at(2).meter.observe(4.0)
+    script.pool.tick()
+    assert script.at(1).patience >= 4.0
 
 
 def test_slowness_of_all_makes_us_patient_up_to_a_limit() -> None:
@@ -344,6 +382,8 @@ def test_when_one_falls_silent_those_who_wait_for_it_are_told() -> None:
     script = Script("a", "b", "b")
     silent: list[Instance] = []
     script.pool.hurry = silent.append
+    for _ in range(3):
+        script.at(2).meter.observe(0.01)
     script.fail(1, times=3, failure=Failure.TIMEOUT)
     script.check(2, FAILED, times=3)
     script.check(3, DRAINING)

@@ -17,10 +17,12 @@ def ask(
     tries: int = 1,
     connects: int = 0,
     budget: RetryBudget | None = None,
+    grace: bool = False,
 ) -> Retry:
     return decide(
         failure, repeatable=repeatable, whole=whole, tries=tries, connects=connects,
         settings=RetrySettings(tries=3), budget=budget or RetryBudget(0.2, 3),
+        grace=lambda: grace,
     )  # fmt: skip
 
 
@@ -40,6 +42,8 @@ def test_sent_and_unanswered_goes_elsewhere_only_if_that_is_safe(failure: Failur
     assert ask(failure, whole=False) is Retry.NOT_WHOLE
     assert ask(failure, tries=3) is Retry.TRIED_ENOUGH
     assert ask(failure, budget=RetryBudget(0.2, 0)) is Retry.NO_BUDGET
+    assert ask(failure, budget=RetryBudget(0.2, 0), grace=True) is Retry.ELSEWHERE
+    assert ask(failure, repeatable=False, grace=True) is Retry.NOT_SAFE
 
 
 def test_a_dead_pooled_connection_costs_nothing_but_is_no_excuse() -> None:
