@@ -49,6 +49,8 @@ bench: ## beside HAProxy, nginx, Envoy: make bench ROUNDS=5 TIME=3s SCENARIOS=sm
 
 bench-failover: ## the same, while a backend dies, hangs, errs, restarts: make bench-failover CASES=kill,hang
 	@scripts/bench.sh failover
+soak: ## everything at once for long; is memory flat at the end? make soak TIME=1h (LEAK=yes plants one)
+	@scripts/bench.sh soak
 fuzz: venv ## damaged requests and answers against its HTTP reader: make fuzz TIME=60s SEED=1
 	@$(VENV)/python -m tests.fuzz --time $(or $(TIME),60s) $(if $(SEED),--seed $(SEED))
 
