@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from chassis.bus.event import Event
 
@@ -44,6 +44,25 @@ class Bus:
             while not enough(records):
                 if time.monotonic() > until:
                     raise TimeoutError(f"Not enough in {topic} within {seconds} s: {records[-5:]}")
+                for polled in reader.poll(200).values():
+                    records += polled
+        finally:
+            reader.close()
+        return records
+
+    def read_all(self, topic: str, seconds: float = 20) -> list[Any]:
+        """All records that a topic has now."""
+        reader = KafkaConsumer(bootstrap_servers=self.brokers, enable_auto_commit=False)
+        records: list[Any] = []
+        until = time.monotonic() + seconds
+        try:
+            partitions = [TopicPartition(topic, n) for n in reader.partitions_for_topic(topic)]
+            reader.assign(partitions)
+            reader.seek_to_beginning(*partitions)
+            ends = reader.end_offsets(partitions)
+            while any(reader.position(p) < end for p, end in ends.items()):
+                if time.monotonic() > until:
+                    raise TimeoutError(f"{topic} was not read to its end within {seconds} s")
                 for polled in reader.poll(200).values():
                     records += polled
         finally:

@@ -13,6 +13,7 @@ import asyncpg
 import httpx
 import pytest
 
+from chassis.bus.dead_letters import TOPIC as DEAD_LETTERS
 from chassis.bus.event import Event
 from tests.integration.bus import Bus, speaking
 from tests.integration.conftest import Service, StartService
@@ -77,14 +78,17 @@ class Orders:
     def __init__(self, count: int) -> None:
         self.show_id = next(self.shows)
         self.ids: list[str] = []
-        self.events = self.more(count)
+        self.events: list[Event] = []
+        self.more(count)
 
     def more(self, count: int) -> list[Event]:
         """Some more of the same show."""
         new = [str(uuid.uuid4()) for _ in range(count)]
         self.ids += new
         kinds = ("OrderPlaced", "OrderConfirmed")
-        return [about(kind, i, self.show_id) for i in new for kind in kinds]
+        events = [about(kind, i, self.show_id) for i in new for kind in kinds]
+        self.events += events
+        return events
 
     async def emails(self, db: Any) -> int:
         return await self._count(db, "email_outbox")
@@ -127,6 +131,9 @@ async def all_once(bus: Bus, db: Any, orders: Orders) -> None:
     await eventually(lambda: orders.had_their_effect(db), "all effects")
     bus.publish("orders", *orders.more(1))
     await eventually(lambda: orders.had_their_effect(db), "all effects, once each")
+    letters = await asyncio.to_thread(bus.read_all, DEAD_LETTERS)
+    own = {event.encode() for event in orders.events}
+    assert [x for x in letters if x.value in own] == [], "none was given up"
 
 
 async def get(service: Service, path: str) -> httpx.Response:
