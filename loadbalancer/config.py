@@ -26,6 +26,7 @@ from loadbalancer.front import FrontSettings
 from loadbalancer.identity import find_instance
 from loadbalancer.lines import line_of
 from loadbalancer.members import Member, member
+from loadbalancer.pools.affinity import is_cookie_name, is_key
 from loadbalancer.pools.policy import NAMES as POLICIES
 from loadbalancer.pools.settings import PoolSettings
 from loadbalancer.routes import Route
@@ -253,6 +254,14 @@ def _pool_settings(table: Table, like: PoolSettings) -> PoolSettings:
     settings = table.fill(like)
     if settings.policy not in POLICIES:
         raise ConfigError(f"{table.key('policy')}: must be one of {', '.join(POLICIES)}")
+    if not is_key(settings.hash_on):
+        raise ConfigError(
+            f"{table.key('hash_on')}: must be client, path, header:NAME or cookie:NAME"
+        )
+    if settings.hash_bound < 1:
+        raise ConfigError(f"{table.key('hash_bound')}: must be 1 or more")
+    if settings.sticky_cookie and not is_cookie_name(settings.sticky_cookie):
+        raise ConfigError(f"{table.key('sticky_cookie')}: must be a cookie's name")
     return dataclasses.replace(
         settings,
         check=_all(table.table("check"), like.check),

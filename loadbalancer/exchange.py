@@ -16,6 +16,7 @@ from __future__ import annotations
 from time import monotonic as clock
 
 from loadbalancer.late import settles
+from loadbalancer.pools.affinity import Tie
 from loadbalancer.pools.retry import Failure
 from loadbalancer.sides import ANSWERING, DONE, RECEIVING, SENT, TUNNEL
 from loadbalancer.tries import Tries
@@ -130,9 +131,7 @@ class Exchange(Tries):
                 caller.write(front.hop.interim(head))
             return True
         now = clock()
-        if self.instance is not None:
-            self.judge(self.instance, head, now)
-        if self._lates and not self._first(head, now):
+        if not self._accept(head, now):
             return False
         self.phase = ANSWERING
         self.status = head.status
@@ -158,6 +157,24 @@ class Exchange(Tries):
         else:
             self._pass_back(way, way.body, rest, data, now)
         return False
+
+    def _accept(self, head: ResponseHead, now: float) -> bool:
+        """Its instance is judged by it; is it the answer?"""
+        instance = self.instance
+        if instance is not None:
+            self.judge(instance, head, now)
+        if self._lates and not self._first(head, now):
+            return False
+        if self.tie is not None:
+            self._set_cookie(head, self.tie)
+        return True
+
+    def _set_cookie(self, head: ResponseHead, tie: Tie) -> None:
+        affinity, instance = self.pool.affinity, self.instance
+        if affinity is not None and instance is not None:
+            secure = self._front.hop.scheme == b"https"
+            if line := affinity.set_cookie(tie, instance.token, secure=secure):
+                head.plain.append(line)
 
     def _first(self, head: ResponseHead, now: float) -> bool:
         """Of several tries one is answered: does that settle it?"""

@@ -35,6 +35,7 @@ from loadbalancer.sides import (
 
 if TYPE_CHECKING:
     from loadbalancer.front import Front
+    from loadbalancer.pools.affinity import Tie
     from loadbalancer.pools.instance import Instance
     from loadbalancer.pools.pool import Pool
     from loadbalancer.upload import Upload
@@ -58,7 +59,7 @@ class Tries(Asker):
     __slots__ = (
         "_admitted", "_caller", "_deadline", "_failures", "_framing", "_front", "_head_bytes",
         "_keep", "_lates", "_link", "_reusable", "_seconds", "_sent_at", "_upload", "began",
-        "dialing", "due", "head", "instance", "phase", "pool", "status", "tries",
+        "dialing", "due", "head", "instance", "phase", "pool", "status", "tie", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +74,7 @@ class Tries(Asker):
         self.phase: Phase = RECEIVING
         self.status = 0
         self.tries = 0
+        self.tie: Tie | None = None
         self.instance: Instance | None = None
         self.dialing: Callable[[], object] | None = None
         self._upload: Upload | None = None
@@ -97,7 +99,9 @@ class Tries(Asker):
         pool, settings = self.pool, self.pool.settings
         self._deadline = now + self._seconds
         self._head_bytes = self._front.hop.request(self.head, self._caller.peer, pool.host)
-        instance = pool.pick() if pool.in_flight < settings.max_requests else None
+        if pool.affinity is not None:
+            self.tie = pool.affinity.read(self.head, self._caller.peer)
+        instance = pool.pick((), self.tie) if pool.in_flight < settings.max_requests else None
         if self._seconds <= 0:
             self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
         elif instance is not None:
@@ -228,7 +232,7 @@ class Tries(Asker):
 
     def _blame(self, failure: Failure, now: float) -> None:
         if self.instance is not None:
-            self._failures = self._failures or Failures(self.pool)
+            self._failures = self._failures or Failures(self.pool, self.tie)
             self._failures.add(self.instance, failure, now)
 
     def _leave(self) -> Instance | None:

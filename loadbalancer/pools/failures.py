@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loadbalancer.pools.affinity import Tie
 from loadbalancer.pools.instance import Instance, State
 from loadbalancer.pools.pool import Pool
 from loadbalancer.pools.retry import Failure, Retry, decide
@@ -10,10 +11,11 @@ from loadbalancer.pools.retry import Failure, Retry, decide
 class Failures:
     """Made when the first try fails."""
 
-    __slots__ = ("_connects", "_instances", "_pool", "_unreachable")
+    __slots__ = ("_connects", "_instances", "_pool", "_tie", "_unreachable")
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, tie: Tie | None = None) -> None:
         self._pool = pool
+        self._tie = tie
         self._instances: tuple[Instance, ...] = ()
         self._unreachable: tuple[Instance, ...] = ()
         self._connects = 0
@@ -51,9 +53,9 @@ class Failures:
             tries: made so far, in which the request was sent.
         """
         pool = self._pool
-        other = pool.pick(self._instances)
+        other = pool.pick(self._instances, self._tie)
         if other is None and repeatable and failure is Failure.CONNECT:
-            other = pool.pick(self._unreachable)
+            other = pool.pick(self._unreachable, self._tie)
         if other is None:
             return None
         verdict = decide(

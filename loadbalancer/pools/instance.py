@@ -6,10 +6,14 @@ from enum import Enum
 from typing import Protocol
 
 from loadbalancer.meters import Meter
+from loadbalancer.pools.affinity import token
 from loadbalancer.pools.budget import Grace
 from loadbalancer.pools.checks import ActiveCheck
 from loadbalancer.pools.ejection import Ejection
 from loadbalancer.pools.settings import PoolSettings
+
+_FIRST_SHARE = 0.1
+"""Less would hardly be noticed as a start (Envoy's minimum weight)."""
 
 
 class State(Enum):
@@ -44,7 +48,8 @@ class Instance:
 
     __slots__ = ("_name", "check", "connections", "drained", "ejection", "grace", "host", "idle",
                  "idle_seconds", "in_flight", "listed_weight", "listing", "meter", "patience",
-                 "port", "reason", "since", "source", "state", "weight", "zone")  # fmt: skip
+                 "port", "reason", "share", "since", "source", "state", "token", "weight",
+                 "zone")  # fmt: skip
 
     def __init__(
         self, host: str, port: int, settings: PoolSettings, *, zone: str = "", weight: int = 1,
@@ -55,6 +60,9 @@ class Instance:
         self.port = port
         self.zone = zone
         self.weight = self.listed_weight = weight
+        self.share = float(weight)
+        """Its weight, less while it starts slowly."""
+        self.token = token(self.address)
         self.source = source
         self._name = ""
         self.listing = Listing.LISTED
@@ -97,6 +105,13 @@ class Instance:
     def rename(self, name: str) -> None:
         """It told its name."""
         self._name = name
+
+    def ramp(self, now: float, slow_start: float) -> None:
+        """Its share by now: from a tenth of its weight to all of it, in so many seconds."""
+        grown = 1.0
+        if slow_start and self.state is State.UP:
+            grown = min(1.0, max(_FIRST_SHARE, (now - self.since) / slow_start))
+        self.share = self.weight * grown
 
     def judge(self) -> tuple[State, str]:
         """The state that follows from all that is known, and why."""

@@ -1,6 +1,7 @@
 """A pool: its instances, which of them get work, and in which order.
 
-1. Work goes to instances that are up; with `zone_aware`, to those of the own zone first.
+1. Work goes to instances that are up; with `zone_aware`, to those of the own zone first, as long
+   as at least half of them are up and while they have room.
 2. With fewer than half of them up (`panic`), checks are taken to be wrong: all that still answer
    HTTP get work, and if none does, all of them.
 3. One instance may always be ejected, more only as long as that does not cause a panic.
@@ -16,10 +17,11 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 from loadbalancer.meters import quantile, total
+from loadbalancer.pools.affinity import Tie, affinity_of
 from loadbalancer.pools.budget import RetryBudget
 from loadbalancer.pools.checks import Outcome, Verdict
 from loadbalancer.pools.instance import Instance, Listing, State
-from loadbalancer.pools.policy import LeastRequests, Policy, RoundRobin
+from loadbalancer.pools.policy import Hash, LeastRequests, Policy, Random, RoundRobin
 from loadbalancer.pools.retry import Failure
 from loadbalancer.pools.settings import PoolSettings
 
@@ -28,6 +30,8 @@ Tell = Callable[..., None]
 
 class Waiter(Protocol):
     """A request that waits for a place."""
+
+    tie: Tie | None
 
     def place_found(self, instance: Instance, now: float) -> None:
         """It gets one."""
@@ -66,15 +70,24 @@ class Pool:
         """Hears of an instance that has fallen silent: who waits for it need not wait on."""
         self.ejected: Callable[[Instance], None] = lambda _: None
         """Hears of an instance that was ejected here."""
+        self.affinity = affinity_of(settings)
         self._tiers: list[Policy] = []
+        self._sets: list[object] = []
+        """What the tiers were made of."""
+        self._tokens: dict[str, Instance] = {}
 
     # ---- choosing -----------------------------------------------------------------------------
 
-    def pick(self, tried: Collection[Instance] = ()) -> Instance | None:
+    def pick(self, tried: Collection[Instance] = (), tie: Tie | None = None) -> Instance | None:
         """The instance for the next try; None if every one was tried or has no room."""
-        most = self.settings.max_connections
+        most, key = self.settings.max_connections, b""
+        if tie is not None:
+            key = tie.key
+            wanted = self._tokens.get(tie.token)
+            if wanted is not None and wanted.in_flight < most and wanted not in tried:
+                return wanted
         for tier in self._tiers:
-            instance = tier.choose(tried, most)
+            instance = tier.choose(tried, most, key)
             if instance is not None:
                 return instance
         return None
@@ -82,7 +95,7 @@ class Pool:
     def serve_waiting(self, now: float) -> None:
         """Places have become free."""
         while self.waiting and self.in_flight < self.settings.max_requests:
-            instance = self.pick()
+            instance = self.pick((), self.waiting[0].tie)
             if instance is None:
                 return
             self.waiting.popleft().place_found(instance, now)
@@ -92,7 +105,7 @@ class Pool:
         """Is there anyone to send a request to?"""
         return bool(self._tiers)
 
-    def _rebuild(self) -> None:
+    def _rebuild(self, now: float) -> None:
         everyone = list(self.instances.values())
         counted = [i for i in everyone if i.state in _COUNTED]
         usable = [i for i in counted if i.state is State.UP]
@@ -105,16 +118,33 @@ class Pool:
         if panic or not usable:
             usable = [i for i in counted if i.state is State.UP or i.check.answers] or counted
             usable = usable or [i for i in everyone if _last_resort(i)]
-        tiers = [usable]
-        if self.settings.zone_aware:
-            own = [i for i in usable if i.zone == self.zone]
-            tiers = [own, [i for i in usable if i.zone != self.zone]]
+        for instance in usable:
+            instance.ramp(now, self.settings.slow_start)
+        self._tokens = {i.token: i for i in usable if i.state is State.UP}
+        tiers = [tier for tier in self._zones(usable, counted) if tier]
+        sets: list[object] = [self.settings, *([(i, i.share) for i in tier] for tier in tiers)]
+        if sets == self._sets:
+            return
         turn = self._tiers[0].turn if self._tiers else 0
-        self._tiers = [self._policy(tier, turn) for tier in tiers if tier]
+        self._tiers = [self._policy(tier, turn) for tier in tiers]
+        self._sets = sets
+
+    def _zones(self, usable: list[Instance], counted: list[Instance]) -> list[list[Instance]]:
+        """Who is asked first, and who only when those have no room."""
+        own = [i for i in usable if i.zone == self.zone]
+        checked = sum(i.check.checked for i in counted if i.zone == self.zone)
+        if not self.settings.zone_aware or len(own) < self.settings.panic * checked:
+            return [usable]
+        return [own, [i for i in usable if i.zone != self.zone]]
 
     def _policy(self, instances: list[Instance], turn: int) -> Policy:
-        if self.settings.policy == "least_requests":
-            return LeastRequests(instances, self._chance)
+        match self.settings.policy:
+            case "least_requests":
+                return LeastRequests(instances, self._chance)
+            case "random":
+                return Random(instances, self._chance)
+            case "hash":
+                return Hash(instances, self._chance, self.settings.hash_bound)
         return RoundRobin(instances, turn)
 
     # ---- what happens to instances ------------------------------------------------------------
@@ -133,7 +163,7 @@ class Pool:
             instance.reason = reason
             if state is not State.UP and instance.idle:
                 close_idle(instance)
-        self._rebuild()
+        self._rebuild(now)
 
     def checked(self, instance: Instance, outcome: Outcome, now: float) -> None:
         """An active check of an instance came to its end."""
@@ -256,6 +286,7 @@ class Pool:
     def reconfigure(self, settings: PoolSettings, zone: str, now: float) -> None:
         """New settings; what is known of the instances, and what is under way, stays."""
         self.settings, self.zone = settings, zone
+        self.affinity = affinity_of(settings)
         self.budget.reconfigure(settings.retry.budget, settings.retry.budget_min)
         for instance in self.instances.values():
             instance.reconfigure(settings)

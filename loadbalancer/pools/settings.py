@@ -59,7 +59,17 @@ class PoolSettings:
 
     name: str
     policy: str = "round_robin"
-    """`round_robin`, or `least_requests` of two choices."""
+    """`round_robin`, `least_requests` (of two choices), `random`, `hash`; see policy.py."""
+    hash_on: str = "client"
+    """What `hash` goes by: `client` (its address), `path`, `header:NAME` or `cookie:NAME`."""
+    hash_bound: float = 1.25
+    """An instance takes at most so many times its part of what is under way."""
+    sticky_cookie: str = ""
+    """With a name, the instance that answered first is asked again, by a cookie that we set; the
+    policy chooses where that one is not up or has no room."""
+    slow_start: float = 0.0
+    """The weight of an instance that becomes up grows for so long from a tenth; 0: at once. (ALB:
+    30 to 900 s.)"""
     zone_aware: bool = False
     """Own zone first while it has an instance that is up and has room."""
     panic: float = 0.5

@@ -216,3 +216,29 @@ def test_errors_are_counted_where_they_belong(make: Make) -> None:
     assert script.pool.errors == 1
     assert script.front.statuses == {500: 1}
     assert json.dumps(script.front.statuses) == '{"500": 1}'
+
+
+def test_a_sticky_pool_brings_its_caller_back(make: Make) -> None:
+    script = make(3, sticky_cookie="lb")
+    script.ask()
+    first = script.connect()
+    script.answer(b"Content-Length: 0")
+    head = script.caller.sent
+    assert b"\r\nSet-Cookie: lb=%b; Path=/; HttpOnly" % first.instance.token.encode() in head
+    for _ in range(5):
+        script.ask(b"Cookie: a=b; lb=%b" % first.instance.token.encode())
+        assert script.connect().instance is first.instance
+        script.caller.sent = b""
+        script.answer(b"Content-Length: 0")
+        assert b"Set-Cookie" not in script.caller.sent
+
+
+def test_a_sticky_pool_names_the_one_that_answered_after_all(make: Make) -> None:
+    script = make(2, sticky_cookie="lb")
+    script.ask()
+    first = script.connect()
+    script.exchange.link_lost()
+    second = script.connect()
+    assert second.instance is not first.instance
+    script.answer(b"Content-Length: 0")
+    assert b"lb=" + second.instance.token.encode() in script.caller.sent

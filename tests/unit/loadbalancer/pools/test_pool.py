@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from loadbalancer.pools.affinity import Tie
 from loadbalancer.pools.checks import Outcome, Verdict
 from loadbalancer.pools.instance import Instance, State
 from loadbalancer.pools.pool import Pool
@@ -93,6 +94,50 @@ def test_the_own_zone_first_and_the_others_when_it_is_down_or_full() -> None:
     script.at(1).in_flight = 0
     script.check(1, FAILED, times=3)
     assert script.served() == {2}
+
+
+def test_the_own_zone_is_not_first_with_most_of_it_down() -> None:
+    script = Script("a", "a", "a", "b", zone_aware=True)
+    assert script.served() == {1, 2, 3}
+    script.check(1, FAILED, times=3)
+    assert script.served() == {2, 3}
+    script.check(2, FAILED, times=3)
+    assert script.served() == {3, 4}
+
+
+# ---- slow start ----------------------------------------------------------------------------------
+
+
+def share_of(script: Script, port: int) -> float:
+    picked = [script.pool.pick() for _ in range(1000)]
+    return sum(i is script.at(port) for i in picked) / len(picked)
+
+
+@pytest.mark.parametrize("policy", ["round_robin", "random", "least_requests"])
+def test_one_that_comes_back_gets_its_part_little_by_little(policy: str) -> None:
+    script = Script("a", "a", slow_start=30, policy=policy)
+    script.now += 100
+    script.check(1, FAILED, times=3)
+    script.check(1, READY, times=2)
+    up = script.now
+    for seconds, share in ((0, 0.1 / 1.1), (15, 0.5 / 1.5), (30, 0.5), (300, 0.5)):
+        script.pool.refresh(up + seconds)
+        assert share_of(script, 1) == pytest.approx(share, abs=0.05)
+
+
+def test_weights_count_while_starting_slowly() -> None:
+    script = Script("a", "a", slow_start=30)
+    script.at(1).weight = 3
+    script.now += 100
+    script.check(1, FAILED, times=3)
+    script.check(1, READY, times=2)
+    script.pool.refresh(script.now + 15)
+    assert share_of(script, 1) == pytest.approx(1.5 / 2.5, abs=0.02)
+
+
+def test_who_start_together_share_at_once() -> None:
+    script = Script("a", "a", slow_start=30)
+    assert share_of(script, 1) == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_retry_goes_to_another_instance() -> None:
@@ -360,6 +405,7 @@ def test_slowness_of_all_makes_us_patient_up_to_a_limit() -> None:
 
 class Waiter:
     def __init__(self) -> None:
+        self.tie: Tie | None = None
         self.place: Instance | None = None
 
     def place_found(self, instance: Instance, _: float) -> None:
