@@ -43,7 +43,7 @@ class Admin:
         """Whoever has this token may ask, from now on."""
         self._secret = b"Bearer " + token.encode()
 
-    def protocol(self) -> asyncio.Protocol:
+    def protocol(self, _: object = None) -> asyncio.Protocol:
         """For a new connection."""
         return asyncio.StreamReaderProtocol(asyncio.StreamReader(_READ), self._serve)
 

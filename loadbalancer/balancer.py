@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from loadbalancer import report
 from loadbalancer.admin import Admin
+from loadbalancer.certificates import Certificates
 from loadbalancer.config import Config, cores, read, share
-from loadbalancer.doors import Factory
+from loadbalancer.doors import Service
 from loadbalancer.events import Events
 from loadbalancer.health import Checker
 from loadbalancer.network import GRACE_SECONDS, Address, Network
@@ -54,6 +55,7 @@ class Balancer:
         self._parts = Parts(self._tell_change, self._log_access, self._network.hurry)
         self._checker = Checker(config.limits)
         self._admin = Admin(self)
+        self._certificates = Certificates(events.tell)
         self._mate = mate
         self._agreement = Agreement(
             mate, self._parts, clock, lead=self._lead, become=self._told_to_become,
@@ -176,9 +178,10 @@ class Balancer:
 
     async def _change(self, config: Config) -> None:
         fronts = {front.name: (front.host, front.port) for front, _ in config.listeners}
-        private: dict[Address, Factory] = {}
+        private: dict[Address, Service] = {}
         if config.admin and self._leading:
-            private[config.admin.host, config.admin.port] = self._admin.protocol
+            private[config.admin.host, config.admin.port] = Service(self._admin.protocol)
+        contexts = self._certificates.read(config)
         try:
             self._network.open([*fronts.values(), *private])
         except OSError as error:
@@ -190,6 +193,7 @@ class Balancer:
         self._network.limit(config.limits)
         self._checker.limit(config.limits)
         self._parts.change(config, leading=self._leading)
+        self._certificates.hand_over(contexts, self._parts.fronts)
         self._checker.pools = self._parts.pools
         if self._agreement:
             self._agreement.attach()
@@ -233,6 +237,8 @@ class Balancer:
                 self._network.sweep_idle(now, self._parts.instances())
             if count % _TICKS_A_SECOND == 0:
                 self._parts.tick(now)
+                for name in self._certificates.look():
+                    await self._network.renew(self._parts.fronts[name])
 
     # ---- what the admin listener asks for -----------------------------------------------------
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from loadbalancer.balancer import Balancer
+from loadbalancer.certificates import Certificates
 from loadbalancer.config import Config, ConfigError, check_workers, cores, load, quick, share
 from loadbalancer.events import Events
 from loadbalancer.workers.parent import Parent
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         config = _config(options)
         if options.check:
+            Certificates.read(config)
             sys.stdout.write(f"{options.config or 'command line'}: good\n")
             return
         _start(config, partial(_config, options) if options.config else None)
@@ -80,8 +82,8 @@ def _config(options: argparse.Namespace) -> Config:
     if options.workers is not None:
         check_workers(options.workers, "--workers")
     if options.config is not None:
-        if options.listen or options.backend:
-            raise ConfigError("--config: with a file, --listen and --backend have no place")
+        if options.listen or options.backend or options.tcp or options.check_path:
+            raise ConfigError("--config: with a file, --workers is all that can be said besides")
         return load(options.config, workers=options.workers)
     if not options.listen or not options.backend:
         raise ConfigError("either --config, or --listen with at least one --backend")
@@ -89,6 +91,7 @@ def _config(options: argparse.Namespace) -> Config:
         options.listen,
         options.backend,
         check=options.check_path,
+        tcp=options.tcp,
         workers=1 if options.workers is None else options.workers,
     )
 
@@ -112,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     quick_form.add_argument("--listen", metavar="HOST:PORT", help="accept here")
     quick_form.add_argument(
         "--backend", action="append", metavar="HOST:PORT", help="an instance; once for each"
+    )
+    quick_form.add_argument(
+        "--tcp", action="store_true", help="pass connections on as they are, whatever they carry"
     )
     quick_form.add_argument(
         "--check-path", default="", metavar="PATH",

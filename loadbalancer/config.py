@@ -11,16 +11,20 @@ instance, zone, region, service, workers, drain_seconds
 [listeners.NAME]            address, and what front.py has
   routes = [{host = "orders", path = "/", pool = "orders"}]
   pool = "orders"           instead of routes: everything goes there
+  mode = "tcp"              passes connections on as they are
+  tls = {certificate = "c.pem", key = "k.pem"}    see tls.py
 """
 
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import os
 import tomllib
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from loadbalancer.front import FrontSettings
 from loadbalancer.identity import find_instance
@@ -31,6 +35,7 @@ from loadbalancer.pools.policy import NAMES as POLICIES
 from loadbalancer.pools.settings import PoolSettings
 from loadbalancer.routes import Route
 from loadbalancer.table import ConfigError, Table, address
+from loadbalancer.tls import TlsSettings
 from loadbalancer.wire.limits import Limits
 
 if TYPE_CHECKING:
@@ -52,6 +57,9 @@ _DRAIN_SECONDS = 10.0
 _SHORTEST_TOKEN = 16
 _PORT = 80
 _MOST_WORKERS = 256
+_MODES = ("http", "tcp")
+_TUNNELS = 10_000
+"""Connections in mode tcp, where each is a request that may last for hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ def read(text: str, path: Path, environment: dict[str, str] | None = None) -> Co
 
 
 def parse(
-    content: dict[str, object], environment: dict[str, str] | None = None, base: Path = Path()
+    content: dict[str, Any], environment: dict[str, str] | None = None, base: Path = Path()
 ) -> Config:
     """Reads what a file says.
 
@@ -159,12 +167,12 @@ def parse(
         pools=tuple(
             _pool(name, table, defaults, port, base) for name, table in file.tables("pools")
         ),
-        listeners=tuple(_listener(name, table) for name, table in file.tables("listeners")),
+        listeners=tuple(_listener(name, table, base) for name, table in file.tables("listeners")),
         admin=_admin(admin) if admin else None,
     )
     file.end()
     _cross_check(config)
-    return config
+    return _suit_tunnels(config, content)
 
 
 def quick(
@@ -174,6 +182,7 @@ def quick(
     instance: str = "balancer",
     check: str = "",
     workers: int = 1,
+    tcp: bool = False,
 ) -> Config:
     """One listener and one pool of backends, which are up while their port answers the check.
 
@@ -185,6 +194,9 @@ def quick(
     settings = dataclasses.replace(
         settings, check=dataclasses.replace(settings.check, path=check or "")
     )
+    mode = "tcp" if tcp else "http"
+    if tcp:
+        settings = for_tunnels(settings)
     members = tuple(Member(*address(backend, "--backend")) for backend in backends)
     return Config(
         instance=instance,
@@ -193,7 +205,7 @@ def quick(
         limits=Limits(),
         workers=workers,
         pools=(PoolConfig(settings, members),),
-        listeners=((FrontSettings("http", host, port), (Route("backends"),)),),
+        listeners=((FrontSettings(mode, host, port, mode), (Route("backends"),)),),
     )
 
 
@@ -287,9 +299,14 @@ def _pool(name: str, table: Table, defaults: PoolSettings, port: int, base: Path
     return PoolConfig(settings, tuple(static), tuple(dns), base / file if file else None)
 
 
-def _listener(name: str, table: Table) -> tuple[FrontSettings, tuple[Route, ...]]:
+def _listener(name: str, table: Table, base: Path) -> tuple[FrontSettings, tuple[Route, ...]]:
     host, port = address(table.take("address", str), table.key("address"))
-    settings = table.fill(FrontSettings(name, host, port))
+    tls = _tls(table.table("tls"), base) if table.has("tls") else None
+    settings = table.fill(FrontSettings(name, host, port, tls=tls))
+    if settings.mode not in _MODES:
+        raise ConfigError(f"{table.key('mode')}: must be one of {', '.join(_MODES)}")
+    for network in settings.proxy_from:
+        _check_network(network, table.key("proxy_from"))
     routes = []
     for row in table.rows("routes"):
         route = Route(row.take("pool", str), row.take("host", str, ""), row.take("path", str, "/"))
@@ -301,6 +318,18 @@ def _listener(name: str, table: Table) -> tuple[FrontSettings, tuple[Route, ...]
         routes.append(Route(pool))
     table.end()
     return settings, tuple(routes)
+
+
+def _tls(table: Table, base: Path) -> TlsSettings:
+    certificate, key = (str(base / table.take(name, str)) for name in ("certificate", "key"))
+    return _all(table, TlsSettings(certificate, key))
+
+
+def _check_network(network: str, key: str) -> None:
+    try:
+        ipaddress.ip_network(network)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}") from None
 
 
 def _admin(table: Table) -> AdminSettings:
@@ -325,3 +354,38 @@ def _cross_check(config: Config) -> None:
         for at, route in enumerate(routes):
             if route.pool not in pools:
                 raise ConfigError(f"{key}.routes[{at}].pool: there is no pool {route.pool!r}")
+        pools_by_name = {pool.settings.name: pool for pool in config.pools}
+        if front.mode == "tcp" and [(r.host, r.path) for r in routes] != [("", "/")]:
+            raise ConfigError(f"{key}.routes: mode tcp knows one pool, and no host or path")
+        for route in routes:
+            if front.mode == "http" and pools_by_name[route.pool].settings.send_proxy:
+                name = f"pools.{route.pool}.send_proxy"
+                raise ConfigError(f"{name}: {key} is not in mode tcp, and shares connections")
+
+
+def _suit_tunnels(config: Config, content: dict[str, Any]) -> Config:
+    """Pools for mode tcp only: a port that opens is the check, and connections last."""
+    modes: dict[str, set[str]] = {}
+    for front, routes in config.listeners:
+        for route in routes:
+            modes.setdefault(route.pool, set()).add(front.mode)
+    pools = []
+    for pool in config.pools:
+        name = pool.settings.name
+        if modes.get(name) != {"tcp"}:
+            pools.append(pool)
+            continue
+        said = [content.get("defaults", {}), content["pools"][name]]
+        settings = for_tunnels(pool.settings, {key for table in said for key in table})
+        if any("path" in table.get("check", {}) for table in said):
+            settings = dataclasses.replace(settings, check=pool.settings.check)
+        pools.append(dataclasses.replace(pool, settings=settings))
+    return dataclasses.replace(config, pools=tuple(pools))
+
+
+def for_tunnels(settings: PoolSettings, given: Container[str] = ()) -> PoolSettings:
+    """Defaults of a pool in mode tcp, where nothing else is given."""
+    names = ("max_requests", "max_connections")
+    changes: dict[str, Any] = {name: _TUNNELS for name in names if name not in given}
+    check = dataclasses.replace(settings.check, path="")
+    return dataclasses.replace(settings, check=check, **changes)

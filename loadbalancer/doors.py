@@ -3,14 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from loadbalancer.greeting import Announced, Greeter
 
 _BACKLOG = 1_024
 _GOODBYE_SECONDS = 2.0
 """For the end of a TLS connection to be agreed on."""
-Factory = Callable[[], asyncio.Protocol]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a door leads to.
+
+    Attributes:
+        make: a protocol for a new connection, and for who it is, if that was announced.
+        context: for TLS.
+        handshake: seconds that it may take.
+        announcing: networks whose connections begin with a PROXY header.
+        patience: seconds for it.
+    """
+
+    make: Callable[[Announced], asyncio.Protocol]
+    context: ssl.SSLContext | None = None
+    handshake: float = 0.0
+    announcing: tuple[str, ...] = ()
+    patience: float = 0.0
+
+    def fresh(self) -> asyncio.Protocol:
+        """For a connection that was not announced."""
+        return self.make(None)
+
+    def options(self) -> dict[str, Any]:
+        """As the event loop wants them."""
+        if self.context is None:
+            return {}
+        return {
+            "ssl": self.context,
+            "ssl_handshake_timeout": self.handshake,
+            "ssl_shutdown_timeout": _GOODBYE_SECONDS,
+        }
 
 
 class Door:
@@ -23,39 +60,33 @@ class Door:
             OSError: the address cannot be had.
         """
         self._sockets: list[socket.socket] = []
-        self._servers: list[asyncio.Server] = []
-        self._factory: Factory | None = None
-        self._context: ssl.SSLContext | None = None
-        found = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
-        )
+        self._servers: list[asyncio.Server | Greeter] = []
+        self._service: Service | None = None
+        self._late: set[asyncio.Task[None]] = set()
         try:
-            for family, kind, protocol, _, address in dict.fromkeys(found):
-                self._sockets.append(_listening(family, kind, protocol, address, shared=shared))
+            for one in sockets_at(host, port, shared=shared):
+                self._sockets.append(one)
+                one.listen(_BACKLOG)
         except OSError:
             self.close()
             raise
 
-    async def serve(
-        self, factory: Factory, context: ssl.SSLContext | None = None, handshake: float = 0.0
-    ) -> None:
-        """Who comes from now on meets this protocol; nobody is turned away meanwhile."""
-        loop = asyncio.get_running_loop()
-        new = [
-            await loop.create_server(
-                factory,
-                sock=one.dup(),
-                backlog=_BACKLOG,
-                ssl=context,
-                ssl_handshake_timeout=handshake if context else None,
-                ssl_shutdown_timeout=_GOODBYE_SECONDS if context else None,
-            )
-            for one in self._sockets
-        ]
+    async def serve(self, service: Service) -> None:
+        """Who comes from now on meets this; nobody is turned away meanwhile."""
+        new = [await self._server(one.dup(), service) for one in self._sockets]
         before, self._servers = self._servers, new
-        self._factory, self._context = factory, context
+        self._service = service
         for server in before:
             server.close()
+
+    async def _server(self, one: socket.socket, service: Service) -> asyncio.Server | Greeter:
+        if service.announcing:
+            return Greeter(
+                one, service.make, service.announcing, service.patience, service.options()
+            )
+        return await asyncio.get_running_loop().create_server(
+            service.fresh, sock=one, backlog=_BACKLOG, **service.options()
+        )
 
     def shut(self) -> None:
         """Takes nobody any more, but those who stand in the queue already."""
@@ -65,18 +96,20 @@ class Door:
         loop = asyncio.get_running_loop()
         for one in self._sockets:
             for caller in _queued(one):
-                loop.create_task(self._take(caller))  # noqa: RUF006 - it ends by itself, at once
+                task = loop.create_task(self._take(caller))
+                self._late.add(task)
+                task.add_done_callback(self._late.discard)
         self.close()
 
     async def _take(self, caller: socket.socket) -> None:
-        if self._factory is None:
+        service = self._service
+        if service is None or service.announcing:
             caller.close()
             return
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.connect_accepted_socket(self._factory, caller, ssl=self._context)
-        except OSError:
-            caller.close()
+        with contextlib.suppress(OSError):
+            await asyncio.get_running_loop().connect_accepted_socket(
+                service.fresh, caller, **service.options()
+            )
 
     def close(self) -> None:
         """Closes the sockets."""
@@ -85,21 +118,28 @@ class Door:
         self._sockets = []
 
 
-def _listening(
-    family: int, kind: int, protocol: int, address: tuple[object, ...], *, shared: bool
-) -> socket.socket:
-    made = socket.socket(family, kind, protocol)
+def sockets_at(host: str, port: int, *, shared: bool) -> list[socket.socket]:
+    """Sockets bound to an address (a name may have several), not listening yet.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    made: list[socket.socket] = []
     try:
-        made.setblocking(False)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind(address)
-        made.listen(_BACKLOG)
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            one = socket.socket(family, kind, protocol)
+            made.append(one)
+            one.setblocking(False)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.bind(address)
     except OSError:
-        made.close()
+        for one in made:
+            one.close()
         raise
     return made
 

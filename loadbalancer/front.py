@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from loadbalancer.tls import TlsSettings
 from loadbalancer.wire.body import Body, ChunkedBody, LengthBody
 from loadbalancer.wire.fields import REQUEST_KINDS, Lines
 from loadbalancer.wire.limits import DEFAULT, Limits
@@ -33,6 +35,11 @@ class FrontSettings:
     name: str
     host: str = "127.0.0.1"
     port: int = 8080
+    mode: str = "http"
+    """`http`, or `tcp`: connections are passed on as they are."""
+    proxy_from: tuple[str, ...] = ()
+    """Networks whose connections begin by saying who the caller is (PROXY protocol version 2)."""
+    tls: TlsSettings | None = None
     trusted: bool = False
     """Callers say truly who asked before them (X-Forwarded-For and its kin)."""
     idle: float = 60.0
@@ -44,6 +51,7 @@ class FrontSettings:
     body_total: float = 60.0
     """For the whole of a request's body; beyond: 408."""
     tunnel_idle: float = 3600.0
+    """Without a byte either way: of an upgraded connection, or of any in mode tcp."""
     upgrades: tuple[str, ...] = ("websocket",)
     """Protocols that may take over a connection. `h2c` would carry requests past every rule."""
     max_connections: int = 10_000
@@ -91,11 +99,15 @@ class Front:
         self.reconfigure(settings, routes, hop, served_by, limits)
         self.active: set[Tries] = set()
         self.callers: set[Visitor] = set()
+        self.context: ssl.SSLContext | None = None
+        """For TLS."""
         self.draining = False
         self.rejected = 0
         """Requests that reached no pool: not understood, too big, without a route."""
         self.statuses: dict[int, int] = {}
         """Answers by status."""
+        self.tunnels: dict[str, int] = {}
+        """Connections in mode tcp that are over, by how they ended."""
         self.dial: Callable[[Instance, Asker], Callable[[], object]]
         """Opens a connection, and gives what ends the attempt; set by who has the sockets."""
         self.pooled: Callable[[Instance], LinkSide | None]

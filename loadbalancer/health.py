@@ -13,6 +13,7 @@ from loadbalancer.wire.fields import RESPONSE_KINDS, Lines
 from loadbalancer.wire.framing import framing
 from loadbalancer.wire.heads import HeadReader
 from loadbalancer.wire.limits import Limits
+from loadbalancer.wire.proxy import LOCAL
 from loadbalancer.wire.reject import Reject
 from loadbalancer.wire.response import ResponseHead, ResponseParser
 
@@ -67,6 +68,8 @@ class Checker:
         settings = pool.settings.check
         reader, writer = await asyncio.open_connection(instance.host, instance.port)
         try:
+            if pool.settings.send_proxy:
+                writer.write(LOCAL)
             if not settings.path:
                 return Outcome(Verdict.READY)
             writer.write(

@@ -7,7 +7,8 @@ from functools import partial
 from time import monotonic as clock
 from typing import TYPE_CHECKING
 
-from loadbalancer.doors import Door, Factory
+from loadbalancer import tunnel
+from loadbalancer.doors import Door, Service
 from loadbalancer.sockets import Caller, Link
 from loadbalancer.wire.heads import HeadReader
 from loadbalancer.wire.response import ResponseParser
@@ -63,24 +64,38 @@ class Network:
         self._doors.update(new)
 
     async def serve(
-        self, fronts: Collection[Front], others: dict[Address, Factory], drain_seconds: float
+        self, fronts: Collection[Front], others: dict[Address, Service], drain_seconds: float
     ) -> None:
-        """Serves these listeners, and at other addresses these protocols; all of them are open.
+        """Serves these listeners, and something else at other addresses; all of them are open.
 
         A listener that is served no longer finishes what was begun, in `drain_seconds`.
         """
         before, self._fronts = self._fronts, list(fronts)
-        for address, factory in others.items():
-            await self._doors[address].serve(factory)
+        for address, service in others.items():
+            await self._doors[address].serve(service)
         for front in fronts:
             front.dial, front.pooled = self._dial, pooled
-            await self._doors[front.address].serve(partial(Caller, front))
+            await self.renew(front)
         now = clock()
         for front in before:
             if front not in fronts:
                 front.draining = True
                 self._leaving.append((front, now + GRACE_SECONDS, now + drain_seconds))
         self._shut(keep={front.address for front in fronts} | others.keys())
+
+    async def renew(self, front: Front) -> None:
+        """Its next connection meets it as it is by now."""
+        settings = front.settings
+        made = tunnel.Caller if settings.mode == "tcp" else Caller
+        await self._doors[front.address].serve(
+            Service(
+                partial(made, front),
+                front.context,
+                settings.tls.handshake if settings.tls else 0.0,
+                settings.proxy_from,
+                settings.head,
+            )
+        )
 
     def _shut(self, keep: Collection[Address]) -> None:
         for address in [a for a in self._doors if a not in keep]:
@@ -131,7 +146,7 @@ class Network:
     def sweep_idle(self, now: float, instances: Iterable[Instance]) -> None:
         """Ends connections that have done nothing for too long."""
         for front in self._all():
-            for caller in [c for c in front.callers if c.due <= now and not c.busy]:
+            for caller in [c for c in front.callers if c.due <= now]:
                 caller.expired(now)
         for instance in instances:
             for link in [i for i in instance.idle if isinstance(i, Link) and i.due <= now]:

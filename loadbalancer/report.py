@@ -35,6 +35,7 @@ def numbers(pools: Iterable[Pool], fronts: Iterable[Front]) -> Numbers:
             "fronts": {
                 f.settings.name: {
                     "rejected": f.rejected,
+                    "tunnels": dict(f.tunnels),
                     "statuses": {str(status): count for status, count in f.statuses.items()},
                 }
                 for f in fronts
@@ -219,6 +220,10 @@ def _front_lines(counted: Numbers) -> Iterator[str]:
     yield "# TYPE balancer_rejected_total counter"
     for name, front in counted["sums"]["fronts"].items():
         yield f"balancer_rejected_total{_labels(listener=name)} {front['rejected']}"
+    yield "# TYPE balancer_tunnels_total counter"
+    for name, front in counted["sums"]["fronts"].items():
+        for outcome, count in sorted(front["tunnels"].items()):
+            yield f"balancer_tunnels_total{_labels(listener=name, outcome=outcome)} {count}"
     yield "# TYPE balancer_connections gauge"
     for name, front in counted["now"]["fronts"].items():
         yield f"balancer_connections{_labels(listener=name)} {front['connections']}"

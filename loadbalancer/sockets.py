@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from loadbalancer.front import Front
     from loadbalancer.pools.instance import Instance
     from loadbalancer.sides import Asker
+    from loadbalancer.wire.proxy import Address
     from loadbalancer.wire.request import RequestHead
 
 _NEVER = float("inf")
@@ -92,7 +93,8 @@ class Caller(Wire):
     __slots__ = ("_busy", "_ended", "_front", "_held", "_in_head", "_linger_until", "_lingering",
                  "_parse", "_reader", "exchange", "peer")  # fmt: skip
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Front, announced: tuple[Address, Address] | None = None) -> None:
+        """`announced`: from where and to where, if somebody we trust said so."""
         super().__init__()
         self._front = front
         self._reader = HeadReader(front.limits, skips_empty_line=True)
@@ -104,13 +106,14 @@ class Caller(Wire):
         self._lingering = False
         self._linger_until = 0.0
         self.exchange: Exchange | None = None
-        self.peer = b""
+        self.peer = announced[0].host.encode() if announced else b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A caller came."""
         super().connection_made(transport)
-        address = transport.get_extra_info("peername")
-        self.peer = address[0].encode() if address else b"unknown"
+        if not self.peer:
+            address = transport.get_extra_info("peername")
+            self.peer = address[0].encode() if address else b"unknown"
         callers = self._front.callers
         if len(callers) >= self._front.settings.max_connections:
             self.drop()
@@ -223,7 +226,10 @@ class Caller(Wire):
         """Ends our side; the caller's bytes are thrown away until it has ended its own."""
         self._begin_lingering(now)
         self.resume()
-        self.half_close()
+        if self._transport is not None and not self._transport.can_write_eof():
+            self._transport.close()  # TLS: it says its goodbye by itself
+        else:
+            self.half_close()
 
     def _begin_lingering(self, now: float) -> None:
         self._lingering = True
@@ -232,7 +238,9 @@ class Caller(Wire):
         self._linger_until = now + self._front.settings.idle
 
     def expired(self, now: float) -> None:
-        """`due` has passed, and there is no exchange."""
+        """`due` has passed; an exchange has a time of its own."""
+        if self.exchange is not None:
+            return
         if self._lingering:
             self._linger_on(now)
         elif self._in_head:
@@ -284,7 +292,9 @@ class Caller(Wire):
     def eof_received(self) -> bool:
         """The caller will send no more; it may still want its answer."""
         self._ended = True
-        return self.exchange is not None and self.exchange.caller_half_closed()
+        if self.exchange is None or not self.exchange.caller_half_closed():
+            return False
+        return self._transport is not None and self._transport.can_write_eof()  # TLS cannot
 
     def connection_lost(self, _: Exception | None) -> None:
         """The caller has gone."""

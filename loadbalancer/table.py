@@ -59,6 +59,10 @@ class Table:
         """The whole name of a key."""
         return f"{self._name}.{key}" if self._name else key
 
+    def has(self, key: str) -> bool:
+        """Is there such a key?"""
+        return key in self._left
+
     def take(self, key: str, kind: type[T], default: T | None = None) -> T:
         """Takes a value.
 

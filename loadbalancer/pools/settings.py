@@ -97,6 +97,8 @@ class PoolSettings:
     max_wait: float = 0.5
     max_connections: int = 256
     """To one instance."""
+    send_proxy: bool = False
+    """Its instances want to be told who the caller is: PROXY protocol version 2, in mode tcp."""
     check: CheckSettings = field(default_factory=CheckSettings)
     eject: EjectSettings = field(default_factory=EjectSettings)
     retry: RetrySettings = field(default_factory=RetrySettings)

@@ -18,7 +18,9 @@ from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
 from loadbalancer import report
+from loadbalancer.certificates import Certificates
 from loadbalancer.config import Config, ConfigError, cores
+from loadbalancer.doors import sockets_at
 from loadbalancer.workers.crew import Action, Crew, Kill, Start, Stop
 from loadbalancer.workers.mate import Mate
 
@@ -293,34 +295,22 @@ class Parent:
         """Holds every address, without listening: so the workers can have it, and nobody else.
 
         Raises:
-            ConfigError: one cannot be had.
+            ConfigError: one cannot be had, or a certificate is not good.
         """
+        Certificates.read(config)
         wanted = {(front.host, front.port) for front, _ in config.listeners}
         if config.admin:
             wanted.add((config.admin.host, config.admin.port))
         new: dict[tuple[str, int], list[socket.socket]] = {}
         try:
             for address in wanted - self._addresses.keys():
-                new[address] = []
-                _bind(*address, new[address])
+                new[address] = sockets_at(*address, shared=True)
         except OSError as error:
             _close(new)
             raise ConfigError(f"{config.path or 'command line'}: {error}") from error
         gone = {a: held for a, held in self._addresses.items() if a not in wanted}
         _close(gone)
         self._addresses = {a: h for a, h in self._addresses.items() if a in wanted} | new
-
-
-def _bind(host: str, port: int, held: list[socket.socket]) -> None:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    for family, kind, protocol, _, address in dict.fromkeys(found):
-        one = socket.socket(family, kind, protocol)
-        held.append(one)
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        one.bind(address)
 
 
 def _close(addresses: dict[tuple[str, int], list[socket.socket]]) -> None:

@@ -34,6 +34,7 @@ def cluster(tmp_path: Path) -> Iterator[Start]:
             limits: str = "",
             ready: int | None = None,
             more: str = "",
+            routes: str | None = None,
             workers: int = 1,
             backends: list[Process] | None = None,
         ) -> Cluster:
@@ -44,14 +45,16 @@ def cluster(tmp_path: Path) -> Iterator[Start]:
                     stack.callback(backend.end)
             port, admin = free_port(), free_port()
             members = ", ".join(f'{{address = "127.0.0.1:{b.port}", zone = "a"}}' for b in backends)
+            routed = f'routes = [{{{route}pool = "p"}}]' if routes is None else routes
+            own_pool = f"[pools.p]\ninstances = [{members}]\n{pool}\n" if backends else ""
             config = tmp_path / f"balancer-{port}.toml"
             config.write_text(
                 f'instance = "lb-1"\nzone = "a"\nworkers = {workers}\n'
                 f'[admin]\naddress = "127.0.0.1:{admin}"\ntoken = "{TOKEN}"\n'
                 f"[limits]\n{limits}\n"
                 f'[listeners.l]\naddress = "127.0.0.1:{port}"\n{listener}\n'
-                f'routes = [{{{route}pool = "p"}}]\n'
-                f"[pools.p]\ninstances = [{members}]\n{pool}\n{more}\n"
+                f"{routed}\n"
+                f"{own_pool}{more}\n"
             )
             log = tmp_path / f"balancer-{port}.log"
             with log.open("wb") as out:
@@ -61,8 +64,9 @@ def cluster(tmp_path: Path) -> Iterator[Start]:
             balancer = Process(popen, port)
             stack.callback(balancer.end)
             made = Cluster(balancer, backends, admin, log, config)
-            wanted = count if ready is None else ready
-            wait_until(lambda: made.state()["healthy"] == wanted, "all up")
+            wanted = len(backends) if ready is None else ready
+            if backends:
+                wait_until(lambda: made.state()["healthy"] == wanted, "all up")
             return made
 
         yield start

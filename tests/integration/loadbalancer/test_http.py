@@ -244,18 +244,20 @@ async def test_an_upgrade_that_is_not_allowed_is_not_passed_on(cluster: Start) -
     assert "pgrade" not in head
 
 
-def test_the_quick_form_starts_and_serves(cluster: Start) -> None:
+@pytest.mark.parametrize("more", [(), ("--tcp",), ("--workers=2",)])
+def test_the_quick_form_starts_and_serves(cluster: Start, more: tuple[str, ...]) -> None:
     backends, port = cluster(2).backends, free_port()
     arguments = [f"--backend=127.0.0.1:{b.port}" for b in backends]
     popen = subprocess.Popen(
-        [sys.executable, "-m", "loadbalancer", f"--listen=127.0.0.1:{port}", *arguments],
+        [sys.executable, "-m", "loadbalancer", f"--listen=127.0.0.1:{port}", *arguments, *more],
         stdout=subprocess.DEVNULL,
     )
     quick = Process(popen, port)
     try:
         wait_until(lambda: ask(port).status == 200, "the quick form")
-        served = {ask(port).headers["x-served-by"] for _ in range(6)}
+        served = {ask(port).headers["x-served-by"] for _ in range(20)}
         assert served == {b.name for b in backends}
+        assert ("via" in ask(port).headers) == ("--tcp" not in more)
     finally:
         quick.end()
 

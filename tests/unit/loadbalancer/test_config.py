@@ -139,3 +139,58 @@ def test_the_command_line_checks_and_refuses(
     assert "listeners.mesh.x: unknown key" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([])
+
+
+L4 = """
+[pools.db]
+instances = [{address = "10.0.0.1:5432"}]
+[pools.web]
+instances = [{address = "10.0.0.1:80"}]
+[listeners.db]
+address = "0.0.0.0:5432"
+mode = "tcp"
+pool = "db"
+proxy_from = ["10.0.0.0/8"]
+[listeners.web]
+address = "0.0.0.0:443"
+tls = {certificate = "c.pem", key = "/k.pem", least = "1.3"}
+routes = [{pool = "web"}]
+"""
+
+
+def test_a_pool_for_tunnels_only_has_defaults_that_suit_them() -> None:
+    db, web = read(L4).pools
+    assert (db.settings.check.path, db.settings.max_requests) == ("", 10_000)
+    assert (web.settings.check.path, web.settings.max_requests) == ("/readyz", 512)
+    given = 'max_requests = 7\ncheck = {path = "/up"}\n[pools.web]'
+    db, _ = read(L4.replace("[pools.web]", given)).pools
+    assert (db.settings.check.path, db.settings.max_requests) == ("/up", 7)
+    db, _ = read('[defaults]\ncheck = {path = "/up"}' + L4).pools
+    assert db.settings.check.path == "/up"
+
+
+def test_files_are_looked_for_beside_the_configuration() -> None:
+    config = parse(tomllib.loads(L4), {}, Path("/etc/lb"))
+    tls = config.listeners[1][0].tls
+    assert tls is not None
+    assert (tls.certificate, tls.key, tls.least) == ("/etc/lb/c.pem", "/k.pem", "1.3")
+
+
+@pytest.mark.parametrize(
+    ("change", "by", "says"),
+    [
+        ('"tcp"', '"udp"', "listeners.db.mode: must be one of http, tcp"),
+        ('pool = "db"\n', "", "listeners.db.routes: mode tcp knows one pool"),
+        ('pool = "db"\n', 'routes = [{pool = "db", host = "x"}]\n', "listeners.db.routes: mode"),
+        ("10.0.0.0/8", "10.0.0.1/8", "listeners.db.proxy_from: 10.0.0.1/8 has host bits"),
+        ("[pools.web]", "[pools.web]\nsend_proxy = true", "pools.web.send_proxy: listeners.web"),
+        (', key = "/k.pem"', "", "listeners.web.tls.key: missing"),
+        ('"1.3"}', '"1.3", chain = 1}', "listeners.web.tls.chain: unknown key"),
+        ("[pools.db]", "workers = -1\n[pools.db]", "workers: must be from 0 to 256"),
+    ],
+)
+def test_what_is_refused_of_listeners_and_workers(change: str, by: str, says: str) -> None:
+    assert change in L4
+    with pytest.raises(ConfigError) as refused:
+        read(L4.replace(change, by, 1))
+    assert says in str(refused.value)

@@ -1,0 +1,97 @@
+"""Accepting where connections begin with a PROXY header: it is read before anything else is.
+
+Read from the socket itself and not a byte too much, so that TLS or HTTP can follow untouched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from loadbalancer.wire.proxy import Address, ProxyReader
+from loadbalancer.wire.reject import Reject
+
+_MOST_AT_ONCE = 1_024
+"""Connections that have not said yet who they are; beyond, they wait in the kernel's queue."""
+_PAUSE = 0.1
+"""Seconds, when no more files can be opened."""
+Announced = tuple[Address, Address] | None
+Make = Callable[[Announced], asyncio.Protocol]
+
+
+class Greeter:
+    """Stands where an `asyncio.Server` would."""
+
+    def __init__(
+        self, listening: socket.socket, make: Make, networks: tuple[str, ...], seconds: float,
+        options: dict[str, Any],
+    ) -> None:  # fmt: skip
+        """`options` are those of `connect_accepted_socket`."""
+        self._listening = listening
+        self._make = make
+        self._networks = [ipaddress.ip_network(network) for network in networks]
+        self._seconds = seconds
+        self._options = options
+        self._greeting: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+
+    def close(self) -> None:
+        """Accepts no more."""
+        self._accepting.cancel()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                await self._places.acquire()
+                try:
+                    caller, address = await loop.sock_accept(self._listening)
+                except OSError:
+                    self._places.release()
+                    await asyncio.sleep(_PAUSE)
+                    continue
+                task = loop.create_task(self.greet(caller, address))
+                self._greeting.add(task)
+                task.add_done_callback(self._greeted)
+        finally:
+            self._listening.close()
+
+    def _greeted(self, task: asyncio.Task[None]) -> None:
+        self._greeting.discard(task)
+        self._places.release()
+
+    async def greet(self, caller: socket.socket, address: tuple[Any, ...]) -> None:
+        """Lets the connection in, if it says properly who it is or need not say it."""
+        caller.setblocking(False)
+        try:
+            async with asyncio.timeout(self._seconds):
+                announced = await self._announced(caller) if self._must_tell(address) else None
+        except (OSError, TimeoutError, EOFError, Reject):
+            caller.close()
+            return
+        with contextlib.suppress(OSError, ssl.SSLError):
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: self._make(announced), caller, **self._options
+            )
+
+    def _must_tell(self, address: tuple[Any, ...]) -> bool:
+        peer = ipaddress.ip_address(str(address[0]).partition("%")[0])
+        mapped = getattr(peer, "ipv4_mapped", None)
+        return any((mapped or peer) in network for network in self._networks)
+
+    async def _announced(self, caller: socket.socket) -> Announced:
+        loop, reader = asyncio.get_running_loop(), ProxyReader()
+        while reader.wanted:
+            data = await loop.sock_recv(caller, reader.wanted)
+            if not data:
+                raise EOFError
+            reader.feed(data)
+        if reader.source is None or reader.destination is None:
+            return None
+        return reader.source, reader.destination
