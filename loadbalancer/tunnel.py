@@ -17,6 +17,7 @@ from collections.abc import Callable
 from time import monotonic as clock
 from typing import TYPE_CHECKING, cast
 
+from loadbalancer.pools.affinity import Tie
 from loadbalancer.pools.failures import Failures
 from loadbalancer.pools.retry import Failure
 from loadbalancer.wire.proxy import Address, header
@@ -155,6 +156,7 @@ class Tunnel:
         self._failures: Failures | None = None
         self._dialing: asyncio.Task[None] | None = None
         self._over = False
+        self.tie: Tie | None = None
         self._began = 0.0
         self.due = _NEVER
 
@@ -172,7 +174,9 @@ class Tunnel:
             self._end("refused")
             return
         pool.budget.requests += 1
-        instance = pool.pick() if pool.in_flight < pool.settings.max_requests else None
+        if pool.affinity is not None and (known := self._caller.addresses()):
+            self.tie = Tie("", known[0].host.encode())  # nothing else is known of who it is
+        instance = pool.pick((), self.tie) if pool.in_flight < pool.settings.max_requests else None
         if instance is not None:
             self.place_found(instance, now)
         elif not pool.usable or len(pool.waiting) >= pool.settings.max_waiting:
@@ -220,7 +224,7 @@ class Tunnel:
 
     def _another(self, pool: Pool, instance: Instance) -> Instance | None:
         """Nothing was sent, so that anybody else may have it."""
-        self._failures = self._failures or Failures(pool)
+        self._failures = self._failures or Failures(pool, self.tie)
         now = clock()
         self._failures.add(instance, Failure.CONNECT, now)
         other = self._failures.another(
