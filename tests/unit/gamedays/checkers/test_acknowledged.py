@@ -1,0 +1,85 @@
+from typing import Any
+
+from gamedays.checkers.acknowledged import acknowledged
+from gamedays.history import Record
+from tests.unit.gamedays.script import bought, call, history, truth
+
+
+def row(order: str, key: str | None, seats: list[int], *, ours: bool = True) -> dict[str, Any]:
+    return {"id": order, "key": key, "seats": seats, "ours": ours}
+
+
+GOOD: list[list[Record]] = [bought("k1", "o1", [1]), bought("k2", "o2", [2, 3], at=20.0)]
+LEDGER = [row("o1", "k1", [1]), row("o2", "k2", [3, 2])]
+
+
+def test_all_there_is_valid() -> None:
+    verdict = acknowledged(history(*GOOD, truth("orders", LEDGER)))
+    assert verdict.valid
+    assert verdict.figures == {"acknowledged": 2, "lost": 0, "duplicated": 0}
+
+
+def test_an_order_that_is_gone_is_lost() -> None:
+    verdict = acknowledged(history(*GOOD, truth("orders", LEDGER[:1])))
+    assert verdict.valid is False
+    assert verdict.figures["lost"] == 1
+    assert "o2 was acknowledged and is gone" in verdict.detail
+
+
+def test_an_order_with_other_seats_is_lost() -> None:
+    ledger = [LEDGER[0], row("o2", "k2", [3, 4])]
+    verdict = acknowledged(history(*GOOD, truth("orders", ledger)))
+    assert verdict.valid is False
+    assert verdict.figures["lost"] == 1
+
+
+def test_a_key_that_was_told_two_orders_is_doubled() -> None:
+    again = bought("k1", "o3", [9], at=30.0)
+    ledger = [*LEDGER, row("o3", "k1", [9])]
+    verdict = acknowledged(history(*GOOD, again, truth("orders", ledger)))
+    assert verdict.valid is False
+    assert verdict.figures["duplicated"] == 2  # seen by the client, and in the ledger
+
+
+def test_two_keys_that_were_told_one_order_are_doubled() -> None:
+    shared = bought("k3", "o1", [1], at=30.0)
+    verdict = acknowledged(history(*GOOD, shared, truth("orders", LEDGER)))
+    assert verdict.valid is False
+    assert verdict.figures["duplicated"] == 1
+
+
+def test_a_second_order_that_nobody_was_told_of_is_doubled() -> None:
+    ledger = [*LEDGER, row("o3", "k1", [9])]
+    verdict = acknowledged(history(*GOOD, truth("orders", ledger)))
+    assert verdict.valid is False
+
+
+def test_an_order_that_nobody_asked_for_is_unexpected() -> None:
+    for key in ("never sent", None):
+        ledger = [*LEDGER, row("o3", key, [9])]
+        verdict = acknowledged(history(*GOOD, truth("orders", ledger)))
+        assert verdict.valid is False
+        assert "o3 was asked for by nobody" in verdict.detail
+
+
+def test_other_peoples_orders_are_no_concern() -> None:
+    ledger = [*LEDGER, row("o3", "another's", [9], ours=False)]
+    assert acknowledged(history(*GOOD, truth("orders", ledger))).valid
+
+
+def test_an_unknown_order_may_be_there_or_not() -> None:
+    unknown = call("order", "k3", 40.0, 55.0, "info")
+    for ledger in (LEDGER, [*LEDGER, row("o3", "k3", [9])]):
+        assert acknowledged(history(*GOOD, unknown, truth("orders", ledger))).valid
+
+
+def test_the_same_answer_to_the_same_key_is_no_second_order() -> None:
+    again = bought("k1", "o1", [1], at=50.0)
+    assert acknowledged(history(*GOOD, again, truth("orders", LEDGER))).valid
+
+
+def test_a_run_in_which_nothing_was_acknowledged_shows_nothing() -> None:
+    refused = call("order", "k1", 1.0, 2.0, "fail")
+    verdict = acknowledged(history(refused, truth("orders", [])))
+    assert verdict.valid is False
+    assert "nothing was acknowledged" in verdict.detail
