@@ -9,6 +9,7 @@ Here a node that does not answer concerns its own slots only.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 _SOCKET_SECONDS = 0.4  # a primary that hangs costs its callers this much, until it is noticed
 _CALL_SECONDS = 1.0
@@ -95,6 +98,8 @@ class Redis:
     async def get_stale(self, key: str, *, seconds: float = _CALL_SECONDS) -> bytes | None:
         """Reads from a replica: right up to the replication lag, also while the primary is gone.
 
+        A read does no harm: one that fails is sent again, for as long as there is time.
+
         Raises:
             StoreUnavailable: no replica answered within `seconds` either.
         """
@@ -106,14 +111,21 @@ class Redis:
                 return (await pipeline.execute())[1]
 
         async def at_some_replica() -> bytes | None:
-            while not (replicas := (await self._shard(key)).replicas):
+            while True:
+                replicas = (await self._shard(key)).replicas
+                # The last word there is: better to ask one that was silent than to ask nobody.
+                some = [r for r in replicas if r not in self._silent] or list(replicas)
+                if some:
+                    node = random.choice(some)  # noqa: S311 - no secret
+                    try:
+                        value = await read(self._node(node))
+                    except (RedisError, RuntimeError, *_SILENT) as error:
+                        log.info("redis: a replica failed", extra={"node": node, "why": str(error)})
+                    else:
+                        return value if isinstance(value, bytes) else None
                 # One that is just becoming the primary is neither: the next look will tell.
                 self._look_now.set()
                 await asyncio.sleep(_LOOK_CLOSELY_SECONDS / 4)
-            # The last word there is: better to ask one that was silent than to ask nobody.
-            some = [r for r in replicas if r not in self._silent] or list(replicas)
-            value = await read(self._node(random.choice(some)))  # noqa: S311 - no secret
-            return value if isinstance(value, bytes) else None
 
         return await self._measured("get_stale", at_some_replica, seconds)
 
