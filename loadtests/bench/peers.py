@@ -74,7 +74,8 @@ def _ours(name: str, port: int, config: str, *, compiled: bool = False) -> Peer:
     }
     if compiled:
         environment["PYTHONPATH"] = str(COMPILED)
-    command = (sys.executable, "-m", "loadbalancer", "--config", str(CONF / config))
+    # -P: the working directory, which has the plain sources, is not looked at first.
+    command = (sys.executable, "-P", "-m", "loadbalancer", "--config", str(CONF / config))
     needs = COMPILED if compiled else None
     return Peer(name, port, command, tuple(environment.items()), needs)
 
