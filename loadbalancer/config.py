@@ -36,6 +36,7 @@ from loadbalancer.pools.settings import PoolSettings
 from loadbalancer.routes import Route
 from loadbalancer.table import ConfigError, Table, address
 from loadbalancer.tls import TlsSettings
+from loadbalancer.wire.forwarded import EVERYBODY
 from loadbalancer.wire.limits import Limits
 
 if TYPE_CHECKING:
@@ -302,7 +303,8 @@ def _pool(name: str, table: Table, defaults: PoolSettings, port: int, base: Path
 def _listener(name: str, table: Table, base: Path) -> tuple[FrontSettings, tuple[Route, ...]]:
     host, port = address(table.take("address", str), table.key("address"))
     tls = _tls(table.table("tls"), base) if table.has("tls") else None
-    settings = table.fill(FrontSettings(name, host, port, tls=tls))
+    trusted = _trusted(table.take("trusted", object, default=False), table.key("trusted"))
+    settings = table.fill(FrontSettings(name, host, port, tls=tls, trusted=trusted))
     if settings.mode not in _MODES:
         raise ConfigError(f"{table.key('mode')}: must be one of {', '.join(_MODES)}")
     for network in settings.proxy_from:
@@ -323,6 +325,17 @@ def _listener(name: str, table: Table, base: Path) -> tuple[FrontSettings, tuple
 def _tls(table: Table, base: Path) -> TlsSettings:
     certificate, key = (str(base / table.take(name, str)) for name in ("certificate", "key"))
     return _all(table, TlsSettings(certificate, key))
+
+
+def _trusted(given: object, key: str) -> tuple[str, ...]:
+    """`true` stands for everybody."""
+    if isinstance(given, bool):
+        return EVERYBODY if given else ()
+    if not isinstance(given, list):
+        raise ConfigError(f"{key}: must be true, false or a list of networks")
+    for at, network in enumerate(given):
+        _check_network(network, f"{key}[{at}]")
+    return tuple(given)
 
 
 def _check_network(network: str, key: str) -> None:

@@ -19,7 +19,7 @@ from loadbalancer.late import settles
 from loadbalancer.pools.affinity import Tie
 from loadbalancer.pools.retry import Failure
 from loadbalancer.sides import ANSWERING, DONE, RECEIVING, SENT, TUNNEL
-from loadbalancer.tries import Tries
+from loadbalancer.tries import SERVER_ERROR, Tries
 from loadbalancer.upload import Upload
 from loadbalancer.wire.body import Body, UntilClose
 from loadbalancer.wire.framing import AT_ONCE, Framing, framing
@@ -162,7 +162,9 @@ class Exchange(Tries):
         """Its instance is judged by it; is it the answer?"""
         instance = self.instance
         if instance is not None:
-            self.judge(instance, head, now)
+            ejection = instance.ejection
+            if head.status >= SERVER_ERROR or ejection.failures or ejection.errors:
+                self.judge(instance, head, now)
         if self._lates and not self._first(head, now):
             return False
         if self.tie is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from loadbalancer.tls import TlsSettings
 from loadbalancer.wire.body import Body, ChunkedBody, LengthBody
 from loadbalancer.wire.fields import REQUEST_KINDS, Lines
+from loadbalancer.wire.forwarded import Trust
 from loadbalancer.wire.limits import DEFAULT, Limits
 from loadbalancer.wire.request import RequestParser
 
@@ -40,8 +41,9 @@ class FrontSettings:
     proxy_from: tuple[str, ...] = ()
     """Networks whose connections begin by saying who the caller is (PROXY protocol version 2)."""
     tls: TlsSettings | None = None
-    trusted: bool = False
-    """Callers say truly who asked before them (X-Forwarded-For and its kin)."""
+    trusted: tuple[str, ...] = ()
+    """Networks whose callers say truly who asked before them (X-Forwarded-For and its kin, RFC
+    7239), such as 10.0.0.0/8; of others that is replaced. `true`: everybody."""
     idle: float = 60.0
     """Between requests; the chassis' mesh client closes after 30 s, browsers after 60 and more."""
     head: float = 10.0
@@ -127,6 +129,7 @@ class Front:
         self.limits = limits
         self.parser = RequestParser(limits)
         self.trailers = Lines(REQUEST_KINDS)
+        self.trust = Trust(settings.trusted)
         self.upgrades = {name.lower().encode() for name in settings.upgrades}
 
     @property

@@ -80,8 +80,7 @@ class Parts:
         before, self.fronts = self.fronts, {}
         for settings, routes in config.listeners:
             table = Routes(routes, self.pools)
-            scheme = "https" if settings.tls else "http"
-            hop = Hop(config.instance, scheme, trusted=settings.trusted)
+            hop = Hop(config.instance, "https" if settings.tls else "http")
             served_by = f"{config.zone}/{config.instance}".lstrip("/")
             known = before.get(settings.name)
             if known is None or known.address != (settings.host, settings.port):

@@ -50,6 +50,8 @@ class CallerSide(Side, Protocol):
     """The connection that a request came by."""
 
     peer: bytes
+    trusted: bool
+    """What it says of who asked before it is believed."""
     stuck: bool
 
     def done(self, now: float, *, keep: bool) -> None:

@@ -91,7 +91,7 @@ class Caller(Wire):
     """A connection from a caller: its requests are served one after the other, in order."""
 
     __slots__ = ("_busy", "_ended", "_front", "_held", "_in_head", "_linger_until", "_lingering",
-                 "_parse", "_reader", "exchange", "peer")  # fmt: skip
+                 "_parse", "_reader", "exchange", "peer", "trusted")  # fmt: skip
 
     def __init__(self, front: Front, announced: tuple[Address, Address] | None = None) -> None:
         """`announced`: from where and to where, if somebody we trust said so."""
@@ -107,6 +107,7 @@ class Caller(Wire):
         self._linger_until = 0.0
         self.exchange: Exchange | None = None
         self.peer = announced[0].host.encode() if announced else b""
+        self.trusted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A caller came."""
@@ -114,6 +115,7 @@ class Caller(Wire):
         if not self.peer:
             address = transport.get_extra_info("peername")
             self.peer = address[0].encode() if address else b"unknown"
+        self.trusted = self._front.trust.covers(self.peer)
         callers = self._front.callers
         if len(callers) >= self._front.settings.max_connections:
             self.drop()

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from loadbalancer.wire.request import RequestHead
     from loadbalancer.wire.response import ResponseHead
 
-_SERVER_ERROR = 500
+SERVER_ERROR = 500
 _UNAVAILABLE = 503
 
 
@@ -98,9 +98,11 @@ class Tries(Asker):
         """The pool takes it, or lets it wait for a place, or is full."""
         pool, settings = self.pool, self.pool.settings
         self._deadline = now + self._seconds
-        self._head_bytes = self._front.hop.request(self.head, self._caller.peer, pool.host)
+        caller, front, head = self._caller, self._front, self.head
+        self._head_bytes = front.hop.request(head, caller.peer, pool.host, trusted=caller.trusted)
         if pool.affinity is not None:
-            self.tie = pool.affinity.read(self.head, self._caller.peer)
+            asked_by = front.trust.client(head.forwarded_for, caller.peer)
+            self.tie = pool.affinity.read(head, asked_by)
         instance = pool.pick((), self.tie) if pool.in_flight < settings.max_requests else None
         if self._seconds <= 0:
             self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
@@ -279,7 +281,7 @@ class Tries(Asker):
     def judge(self, instance: Instance, head: ResponseHead, now: float) -> None:
         """The instance has answered: well, or not."""
         status = head.status
-        if status >= _SERVER_ERROR:
+        if status >= SERVER_ERROR:
             decided = status == _UNAVAILABLE and head.field(b"retry-after") != b""
             self.pool.erred(instance, status, now, decided=decided)
         elif instance.ejection.failures or instance.ejection.errors:

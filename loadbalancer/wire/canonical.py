@@ -7,6 +7,7 @@ import secrets
 from email.utils import formatdate
 from http import HTTPStatus
 
+from loadbalancer.wire.forwarded import Teller
 from loadbalancer.wire.reject import Problem
 from loadbalancer.wire.request import RequestHead
 from loadbalancer.wire.response import NO_CONTENT, ResponseHead
@@ -16,16 +17,12 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Hop:
-    """Who we are and whom we believe: what a listener adds to the heads that pass it.
+    """Who we are: what a listener adds to the heads that pass it."""
 
-    With `trusted` callers, what they say of who asked before them is kept and added to; otherwise
-    it is dropped, since anybody can claim anything.
-    """
-
-    def __init__(self, name: str, scheme: str = "http", *, trusted: bool = False) -> None:
+    def __init__(self, name: str, scheme: str = "http") -> None:
         self.via = b"Via: 1.1 " + name.encode()
         self.scheme = scheme.encode()
-        self.trusted = trusted
+        self._tell = Teller(self.scheme)
         self._ids = secrets.token_hex(4).encode()
         self._count = 0
 
@@ -34,8 +31,13 @@ class Hop:
         self._count += 1
         return b"%b-%x" % (self._ids, self._count)
 
-    def request(self, head: RequestHead, peer: bytes, fallback_host: bytes) -> bytes:
-        """The head of a request, but for its last lines, which change with each try."""
+    def request(
+        self, head: RequestHead, peer: bytes, fallback_host: bytes, *, trusted: bool = False
+    ) -> bytes:
+        """The head of a request, but for its last lines, which change with each try.
+
+        `trusted`: what the peer says of who asked before it is kept and added to.
+        """
         host = head.host or fallback_host
         lines = [
             b"%b %b HTTP/1.1\r\nHost: %b" % (head.method, head.target, host),
@@ -44,16 +46,10 @@ class Hop:
         if not head.request_id:
             head.request_id = self.request_id()
             lines.append(b"X-Request-Id: " + head.request_id)
-        told: list[bytes] = []
-        seen_by = peer
-        if self.trusted:
-            told = head.forwarded or []
-            if head.forwarded_for:
-                seen_by = head.forwarded_for + b", " + peer
-        lines += told
-        lines.append(b"X-Forwarded-For: " + seen_by)
-        if not told:
-            lines.append(b"X-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b" % (self.scheme, host))
+        if trusted and (head.forwarded_for or head.forwarded):
+            lines += self._tell.further(head, peer, host)
+        else:
+            lines.append(self._tell.first(peer, host))
         lines.append(self.via)
         if head.length is None:
             lines.append(b"Transfer-Encoding: chunked")

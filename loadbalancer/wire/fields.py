@@ -31,7 +31,7 @@ TIMEOUT = 9
 KEY = 10
 FORWARDED_FOR = 11
 FORWARDED_OTHER = 12
-"""X-Forwarded-Proto, -Host, -Port and Forwarded: passed on only where the caller is trusted."""
+"""X-Forwarded-Proto, -Host, -Port and Forwarded: kept only where the caller is trusted."""
 
 _FRAMING = {
     b"content-length": LENGTH,

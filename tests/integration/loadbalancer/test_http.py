@@ -52,7 +52,8 @@ async def test_the_forwarded_head_is_canonical_and_complete(cluster: Start) -> N
     assert head == [
         "GET /echo HTTP/1.1", "Host: shop.example", "accept: */*", "X-Request-Id: r-1",
         "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: http",
-        "X-Forwarded-Host: shop.example", "Via: 1.1 lb-1",
+        "X-Forwarded-Host: shop.example",
+        "Forwarded: for=127.0.0.1;host=shop.example;proto=http", "Via: 1.1 lb-1",
     ]  # fmt: skip
     name, _, milliseconds = timeout.partition(": ")
     assert name == "X-Request-Timeout-Ms"

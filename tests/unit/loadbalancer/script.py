@@ -51,6 +51,7 @@ class Side:
 
 class Caller(Side):
     peer = b"9.9.9.9"
+    trusted = False
 
     def done(self, now: float, *, keep: bool) -> None:
         self.did.append("keep" if keep else "close")

@@ -7,6 +7,7 @@ import pytest
 
 from loadbalancer.cli import main
 from loadbalancer.config import Config, ConfigError, load, parse, quick
+from loadbalancer.wire.forwarded import EVERYBODY
 
 GOOD = """
 zone = "${ZONE}"
@@ -50,7 +51,7 @@ def test_a_good_one() -> None:
     assert (orders.settings.check.interval, orders.settings.check.timeout) == (1.0, 0.5)
     assert other.static[0].host == "::1"
     [(front, routes)] = config.listeners
-    assert (front.name, front.port, front.trusted, front.idle) == ("mesh", 8100, True, 30.0)
+    assert (front.name, front.port, front.trusted, front.idle) == ("mesh", 8100, EVERYBODY, 30.0)
     assert routes[0].host == "orders"
     assert config.admin is not None
     assert config.admin.token == ENVIRONMENT["TOKEN"]
@@ -60,7 +61,8 @@ def test_a_good_one() -> None:
     ("change", "by", "says"),
     [
         ('zone = "${ZONE}"', 'zone = "${NOPE}"', "zone: the environment has no NOPE"),
-        ("trusted = true", 'trusted = "yes"', "listeners.mesh.trusted: must be true or false"),
+        ("trusted = true", 'trusted = "yes"', "listeners.mesh.trusted: must be true, false or a"),
+        ("trusted = true", 'trusted = ["10.0.0.1/8"]', "mesh.trusted[0]: 10.0.0.1/8 has host bits"),
         ("trusted = true", "trustd = true", "listeners.mesh.trustd: unknown key"),
         ("idle = 30", "idle = -1", "listeners.mesh.idle: must not be negative"),
         ("port = 81,", 'port = "81",', "pools.orders.dns[1].port: must be a whole number"),

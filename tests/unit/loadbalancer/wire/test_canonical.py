@@ -20,7 +20,8 @@ def forward(raw: bytes, *, trusted: bool = False) -> bytes:
     lines = HeadReader(LIMITS, skips_empty_line=True).feed(raw)
     assert lines is not None
     head = RequestParser(LIMITS).parse(lines)
-    return Hop("lb-1", trusted=trusted).request(head, b"9.9.9.9", b"pool") + b"\r\n\r\n"
+    sent = Hop("lb-1").request(head, b"9.9.9.9", b"pool", trusted=trusted)
+    return sent + b"\r\n\r\n"
 
 
 def answered(
@@ -67,7 +68,8 @@ def test_claims_of_strangers_are_dropped_and_those_of_friends_kept() -> None:
     assert b"X-Forwarded-For: 9.9.9.9\r\n" in stranger
     assert b"X-Forwarded-For: 1.1.1.1, 9.9.9.9\r\n" in friend
     assert b"X-Forwarded-Host: shop\r\n" in friend
-    assert b"X-Forwarded-Proto" not in friend
+    assert b"X-Forwarded-Proto: http\r\n" in friend
+    assert b"Forwarded: for=1.1.1.1, for=9.9.9.9;host=x;proto=http\r\n" in friend
 
 
 def test_answers_carry_one_framing_field() -> None:
