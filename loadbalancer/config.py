@@ -331,7 +331,7 @@ def _trusted(given: object, key: str) -> tuple[str, ...]:
     """`true` stands for everybody."""
     if isinstance(given, bool):
         return EVERYBODY if given else ()
-    if not isinstance(given, list):
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise ConfigError(f"{key}: must be true, false or a list of networks")
     for at, network in enumerate(given):
         _check_network(network, f"{key}[{at}]")

@@ -63,6 +63,7 @@ def test_a_good_one() -> None:
         ('zone = "${ZONE}"', 'zone = "${NOPE}"', "zone: the environment has no NOPE"),
         ("trusted = true", 'trusted = "yes"', "listeners.mesh.trusted: must be true, false or a"),
         ("trusted = true", 'trusted = ["10.0.0.1/8"]', "mesh.trusted[0]: 10.0.0.1/8 has host bits"),
+        ("trusted = true", "trusted = [1]", "mesh.trusted: must be true, false or a list of net"),
         ("trusted = true", "trustd = true", "listeners.mesh.trustd: unknown key"),
         ("idle = 30", "idle = -1", "listeners.mesh.idle: must not be negative"),
         ("port = 81,", 'port = "81",', "pools.orders.dns[1].port: must be a whole number"),
