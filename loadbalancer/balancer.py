@@ -24,6 +24,7 @@ from loadbalancer.tries import Tries
 from loadbalancer.workers.agreement import Agreement
 
 if TYPE_CHECKING:
+    from loadbalancer.pools.instance import Instance
     from loadbalancer.workers.mate import Mate
 
 TICK = 0.05
@@ -54,7 +55,7 @@ class Balancer:
         self._network = Network(config.limits, shared=mate is not None)
         self._parts = Parts(self._tell_change, self._log_access, self._network.hurry)
         self._checker = Checker(config.limits)
-        self._admin = Admin(self)
+        self._admin = Admin(self, events)
         self._certificates = Certificates(events.tell)
         self._mate = mate
         self._agreement = Agreement(
@@ -215,6 +216,7 @@ class Balancer:
         self.unready = "draining"
         self._events.tell("draining", seconds=self._config.drain_seconds)
         self._network.stop_accepting()
+        self._events.end()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._config.drain_seconds):
                 await asyncio.sleep(GRACE_SECONDS)
@@ -265,12 +267,27 @@ class Balancer:
 
     def drain(self, pool: str, name: str, *, drained: bool) -> bool:
         """Takes an instance out by hand, or lets it in again; gives whether there is such a one."""
-        found = self._parts.pools[pool].find(name) if pool in self._parts.pools else None
+        found = self._find(pool, name)
         if found is None:
             return False
         found.drained = drained
         self._parts.pools[pool].refresh(clock())
         return True
+
+    def weigh(self, pool: str, name: str, weight: int) -> bool:
+        """Gives an instance another weight; gives whether there is such a one."""
+        found = self._find(pool, name)
+        if found is None:
+            return False
+        if weight != found.weight:
+            self._events.tell("instance weight", pool=pool, target=found.name, weight=weight,
+                              was=found.weight, reason="by hand")  # fmt: skip
+            found.weight = weight
+            self._parts.pools[pool].refresh(clock())
+        return True
+
+    def _find(self, pool: str, name: str) -> Instance | None:
+        return self._parts.pools[pool].find(name) if pool in self._parts.pools else None
 
     def _log_access(self, exchange: Tries, now: float) -> None:
         head = exchange.head

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+from collections import deque
 from datetime import UTC, datetime
 from typing import TextIO
+
+_MOST_READERS = 32
+_MOST_UNREAD = 256
 
 
 class Events:
@@ -18,6 +23,7 @@ class Events:
         self._more = {} if worker is None else {"worker": worker}
         self.called(instance, zone)
         self._out = out or sys.stdout
+        self._readers: set[Reader] = set()
 
     def called(self, instance: str, zone: str) -> None:
         """Who we are, from now on."""
@@ -35,7 +41,63 @@ class Events:
         text = json.dumps(line, default=str)
         self._out.write(text + "\n")
         self._out.flush()
+        if event != "request":
+            self.pass_on(text)
         return text
 
     def pass_on(self, text: str) -> None:
-        """Another process has written this line already."""
+        """Tells those who follow a line that was written, perhaps by another process."""
+        for reader in self._readers:
+            reader.put(text)
+
+    def follow(self) -> Reader | None:
+        """For somebody who wants to hear every event from now on; None if too many do."""
+        if len(self._readers) >= _MOST_READERS:
+            return None
+        reader = Reader()
+        self._readers.add(reader)
+        return reader
+
+    def unfollow(self, reader: Reader) -> None:
+        """It hears no more."""
+        self._readers.discard(reader)
+
+    def end(self) -> None:
+        """There will be no more events for those who follow."""
+        for reader in self._readers:
+            reader.end()
+
+
+class Reader:
+    """Somebody who follows the events. Who is slow loses some, and is told how many."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque()
+        self._lost = 0
+        self._more = asyncio.Event()
+        self._ended = False
+
+    def put(self, text: str) -> None:
+        """An event; without room it is lost."""
+        if len(self._lines) >= _MOST_UNREAD:
+            self._lost += 1
+        else:
+            self._lines.append(text)
+        self._more.set()
+
+    def end(self) -> None:
+        """After what it has not read yet, nothing comes."""
+        self._ended = True
+        self._more.set()
+
+    async def next(self) -> tuple[list[str], int] | None:
+        """All that it has not read, and how many were lost after those; None at the end."""
+        while not self._lines and not self._lost:
+            if self._ended:
+                return None
+            self._more.clear()
+            await self._more.wait()
+        lines, lost = list(self._lines), self._lost
+        self._lines.clear()
+        self._lost = 0
+        return lines, lost

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loadbalancer.table import ConfigError, Table, address
 
-_MOST_WEIGHT = 100
+MOST_WEIGHT = 100
 """A whole round is worked out in advance."""
 
 
@@ -45,8 +45,8 @@ def check_weight(weight: int, key: str) -> None:
     Raises:
         ConfigError: it is something else.
     """
-    if not 0 < weight <= _MOST_WEIGHT:
-        raise ConfigError(f"{key}: must be from 1 to {_MOST_WEIGHT}")
+    if not 0 < weight <= MOST_WEIGHT:
+        raise ConfigError(f"{key}: must be from 1 to {MOST_WEIGHT}")
 
 
 def read_members(text: str, *, as_json: bool) -> tuple[Member, ...]:

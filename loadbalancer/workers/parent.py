@@ -158,10 +158,13 @@ class Parent:
     def _start(self, worker: int, now: float) -> None:
         ours, theirs = socket.socketpair()
         sys.stdout.flush()
+        # A signal must not come when the new process still has our way to handle it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if not pid:
             ours.close()
             self._be_worker(worker, theirs)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         theirs.close()
         ours.setblocking(False)
         self._lines[worker] = _Line(pid, ours)
@@ -178,6 +181,7 @@ class Parent:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: ours to say
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             self._selector.close()
             for mine in (self._awake, self._wake, *(one.socket for one in self._lines.values())):
                 mine.close()
