@@ -10,7 +10,7 @@ from dataclasses import replace
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
-from loadbalancer import report
+from loadbalancer import accesslog, report
 from loadbalancer.admin import Admin
 from loadbalancer.certificates import Certificates
 from loadbalancer.config import Config, cores, read, share
@@ -290,15 +290,4 @@ class Balancer:
         return self._parts.pools[pool].find(name) if pool in self._parts.pools else None
 
     def _log_access(self, exchange: Tries, now: float) -> None:
-        head = exchange.head
-        self._events.tell(
-            "request",
-            method=head.method.decode(),
-            target=head.target.decode("latin-1"),
-            status=exchange.status,
-            pool=exchange.pool.name,
-            to=exchange.instance.name if exchange.instance else "",
-            tries=exchange.tries,
-            ms=round((now - exchange.began) * 1000, 2),
-            request_id=head.request_id.decode(),
-        )
+        self._events.tell("request", **accesslog.line(exchange, now))

@@ -134,6 +134,7 @@ class Exchange(Tries):
         if not self._accept(head, now):
             return False
         self.phase = ANSWERING
+        self.answered_at = now
         self.status = head.status
         if len(rest) == head.length and not head.bodyless:
             way = AT_ONCE
@@ -184,6 +185,7 @@ class Exchange(Tries):
             self._drop_lates(now)
             return True
         self._drop_link()
+        self._note(f"status {head.status}", now)
         self._leave()
         self._wait_for_late()
         return False
@@ -219,6 +221,7 @@ class Exchange(Tries):
         now = clock()
         self._drop_lates(now)
         self.phase, self.status, self._keep = TUNNEL, SWITCHING, False
+        self.answered_at = now
         self.due = now + self._front.settings.tunnel_idle
         self._caller.write(self._front.hop.switching(head) + rest)
 
@@ -257,7 +260,7 @@ class Exchange(Tries):
     def _complete(self, now: float) -> None:
         """The whole answer was passed back."""
         if self.instance is not None:
-            self.instance.meter.observe(now - self._sent_at)
+            self.instance.meter.observe(now - self.sent_at)
         link, self._link = self._link, None
         if link is not None:
             if self._reusable:

@@ -35,15 +35,17 @@ def settles(head: ResponseHead, *, keyed: bool) -> bool:
 class Late(Asker):
     """Takes the place of the request at a connection whose instance is late."""
 
-    __slots__ = ("_tries", "dialing", "head", "instance", "link", "sent_at")
+    __slots__ = ("_tries", "dialing", "head", "instance", "link", "sent_at",
+                 "tried_at")  # fmt: skip
 
-    def __init__(self, tries: Tries, instance: Instance, link: LinkSide, sent_at: float) -> None:
+    def __init__(self, tries: Tries, instance: Instance, link: LinkSide) -> None:
         self._tries = tries
         self.head = tries.head
         self.dialing: Callable[[], object] | None = None
         self.instance = instance
         self.link = link
-        self.sent_at = sent_at
+        self.tried_at = tries.tried_at
+        self.sent_at = tries.sent_at
         link.hand_over(self)
 
     def drop(self, now: float) -> None:
@@ -64,8 +66,9 @@ class Late(Asker):
         if settles(head, keyed=self.head.keyed):
             self._tries.take_back(self, clock())
             return self._tries.answer(head, rest)
-        self._tries.judge(self.instance, head, clock())
-        self._tries.late_failed(self, None)
+        now = clock()
+        self._tries.judge(self.instance, head, now)
+        self._tries.drop_late(self, f"status {head.status}", now)
         return False
 
     def link_lost(self) -> None:

@@ -42,7 +42,10 @@ def numbers(pools: Iterable[Pool], fronts: Iterable[Front]) -> Numbers:
             },
         },
         "now": {
-            "pools": {p.name: {"in_flight": p.in_flight, "waiting": len(p.waiting)} for p in pools},
+            "pools": {
+                p.name: {"in_flight": p.in_flight, "waiting": len(p.waiting), "limit": p.limit}
+                for p in pools
+            },
             "instances": {p.name: _each(p, _now) for p in pools},
             "fronts": {f.settings.name: {"connections": len(f.callers)} for f in fronts},
         },
@@ -128,6 +131,7 @@ def _pool(pool: Pool, counted: Numbers, now: float) -> dict[str, Any]:
         "p50_ms": _ms(quantile(recent, 0.50)),
         "p99_ms": _ms(quantile(recent, 0.99)),
         "in_flight": current["in_flight"],
+        "limit": current["limit"],
         "waiting": current["waiting"],
         "healthy": sum(i.state is State.UP for i in present),
         "size": len(present),
@@ -197,6 +201,7 @@ _POOL_METRICS = (
     ("pool_retries_total", "counter", "sums", "retries"),
     ("pool_retries_refused_total", "counter", "sums", "refused"),
     ("pool_requests_in_flight", "gauge", "now", "in_flight"),
+    ("pool_requests_limit", "gauge", "now", "limit"),
     ("pool_requests_waiting", "gauge", "now", "waiting"),
 )
 _Read = Callable[[Instance, float, Numbers, Numbers], float]

@@ -48,18 +48,29 @@ SERVER_ERROR = 500
 _UNAVAILABLE = 503
 
 
+_LATE = "late"
+_OVERTAKEN = "another was answered first"
+
+
 class Tries(Asker):
     """See the top of this file.
 
     Attributes:
         tries: how often the request was sent.
         dialing: ends the attempt to open a connection; None if there is none.
+        past: tries that ended without being the answer: instance, outcome, seconds.
+        admitted_at: when it was received as far as it had to be; as all that follow, 0 before.
+        placed_at: when it got its place in the pool.
+        tried_at: when the last try began.
+        sent_at: when that was sent.
+        answered_at: when the head of its answer came.
     """
 
     __slots__ = (
         "_admitted", "_caller", "_deadline", "_failures", "_framing", "_front", "_head_bytes",
-        "_keep", "_lates", "_link", "_reusable", "_seconds", "_sent_at", "_upload", "began",
-        "dialing", "due", "head", "instance", "phase", "pool", "status", "tie", "tries",
+        "_keep", "_lates", "_link", "_reusable", "_seconds", "_upload", "admitted_at",
+        "answered_at", "began", "dialing", "due", "head", "instance", "past", "phase",
+        "placed_at", "pool", "sent_at", "status", "tie", "tried_at", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -87,7 +98,8 @@ class Tries(Asker):
         self._link: LinkSide | None = None
         self._failures: Failures | None = None
         self._lates: tuple[Late, ...] = ()
-        self._sent_at = 0.0
+        self.past: tuple[tuple[str, str, float], ...] = ()
+        self.admitted_at = self.placed_at = self.tried_at = self.sent_at = self.answered_at = 0.0
         self._framing: Framing | None = None
         self._keep = head.keep_alive
         self._reusable = False
@@ -97,13 +109,13 @@ class Tries(Asker):
     def _admit(self, now: float) -> None:
         """The pool takes it, or lets it wait for a place, or is full."""
         pool, settings = self.pool, self.pool.settings
+        self.admitted_at = now
         self._deadline = now + self._seconds
         caller, front, head = self._caller, self._front, self.head
         self._head_bytes = front.hop.request(head, caller.peer, pool.host, trusted=caller.trusted)
         if pool.affinity is not None:
-            asked_by = front.trust.client(head.forwarded_for, caller.peer)
-            self.tie = pool.affinity.read(head, asked_by)
-        instance = pool.pick((), self.tie) if pool.in_flight < settings.max_requests else None
+            self.tie = pool.affinity.read(head, self.client)
+        instance = pool.pick((), self.tie) if pool.in_flight < pool.limit else None
         if self._seconds <= 0:
             self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
         elif instance is not None:
@@ -120,6 +132,7 @@ class Tries(Asker):
     def place_found(self, instance: Instance, now: float) -> None:
         """There is a place for it in the pool, on this instance."""
         self._admitted = True
+        self.placed_at = now
         self.pool.in_flight += 1
         self._try(instance, now)
 
@@ -127,6 +140,7 @@ class Tries(Asker):
 
     def _try(self, instance: Instance, now: float, *, afresh: bool = False) -> None:
         self.instance = instance
+        self.tried_at = now
         instance.in_flight += 1
         link = None if afresh else self._front.pooled(instance)
         if link is not None:
@@ -141,7 +155,7 @@ class Tries(Asker):
         self.dialing = None
         self._link = link
         self.tries += 1
-        self._sent_at = now
+        self.sent_at = now
         self.phase = SENT
         left = max(1, int((self._deadline - now) * 1000))
         data = b"%b\r\nX-Request-Timeout-Ms: %d\r\n\r\n" % (self._head_bytes, left)
@@ -193,6 +207,7 @@ class Tries(Asker):
             return
         if failure is Failure.STALE:
             self.tries -= 1
+        self._note(failure.value, now)
         failed = self._leave()
         if other is None or any(late.instance is other for late in self._lates):
             self._wait_for_late()
@@ -209,11 +224,10 @@ class Tries(Asker):
         elif other is None or instance is None or link is None:
             self.due = self._deadline
         else:
-            late = Late(self, instance, link, self._sent_at)
-            if self.pool.settings.retry.hedge:
-                self._lates = (*self._lates, late)
-            else:
-                late.drop(now)
+            late = Late(self, instance, link)
+            self._lates = (*self._lates, late)
+            if not self.pool.settings.retry.hedge:
+                self.drop_late(late, _LATE, now)
             self._link = self.instance = None
             self.pool.retried(instance)
             self._try(other, now)
@@ -237,6 +251,11 @@ class Tries(Asker):
             self._failures = self._failures or Failures(self.pool, self.tie)
             self._failures.add(self.instance, failure, now)
 
+    def _note(self, outcome: str, now: float) -> None:
+        """How this try ended, for the access log."""
+        if self.instance is not None:
+            self.past += ((self.instance.name, outcome, now - self.tried_at),)
+
     def _leave(self) -> Instance | None:
         instance, self.instance = self.instance, None
         if instance is not None:
@@ -245,12 +264,17 @@ class Tries(Asker):
 
     # ---- tries that were late -----------------------------------------------------------------
 
-    def late_failed(self, late: Late, failure: Failure | None) -> None:
-        """This one will not give the answer; without a failure, because it was none to take."""
-        self._lates = tuple(other for other in self._lates if other is not late)
+    def late_failed(self, late: Late, failure: Failure) -> None:
+        """This one will not be answered."""
         now = clock()
-        if failure is not None and self._failures is not None:
+        if self._failures is not None:
             self._failures.add(late.instance, failure, now)
+        self.drop_late(late, failure.value, now)
+
+    def drop_late(self, late: Late, outcome: str, now: float) -> None:
+        """This one will not give the answer."""
+        self._lates = tuple(other for other in self._lates if other is not late)
+        self.past += ((late.instance.name, outcome, now - late.tried_at),)
         late.drop(now)
 
     def take_back(self, late: Late, now: float) -> None:
@@ -258,6 +282,7 @@ class Tries(Asker):
         if self.dialing is not None:
             self._stop_dialing()
         self._drop_link()
+        self._note(_OVERTAKEN, now)
         self._leave()
         self._resume(late)
         self._drop_lates(now)
@@ -270,13 +295,13 @@ class Tries(Asker):
 
     def _resume(self, late: Late) -> None:
         self._lates = tuple(other for other in self._lates if other is not late)
-        self.instance, self._link, self._sent_at = late.instance, late.link, late.sent_at
+        self.instance, self._link = late.instance, late.link
+        self.tried_at, self.sent_at = late.tried_at, late.sent_at
         late.link.hand_over(self)
 
     def _drop_lates(self, now: float) -> None:
-        lates, self._lates = self._lates, ()
-        for late in lates:
-            late.drop(now)
+        for late in self._lates:
+            self.drop_late(late, _LATE, now)
 
     def judge(self, instance: Instance, head: ResponseHead, now: float) -> None:
         """The instance has answered: well, or not."""
@@ -286,6 +311,11 @@ class Tries(Asker):
             self.pool.erred(instance, status, now, decided=decided)
         elif instance.ejection.failures or instance.ejection.errors:
             instance.ejection.fine()
+
+    @property
+    def client(self) -> bytes:
+        """The address of who asked first, as far as that is told by somebody who is believed."""
+        return self._front.trust.client(self.head.forwarded_for, self._caller.peer)
 
     # ---- time ---------------------------------------------------------------------------------
 

@@ -176,7 +176,7 @@ class Tunnel:
         pool.budget.requests += 1
         if pool.affinity is not None and (known := self._caller.addresses()):
             self.tie = Tie("", known[0].host.encode())  # nothing else is known of who it is
-        instance = pool.pick((), self.tie) if pool.in_flight < pool.settings.max_requests else None
+        instance = pool.pick((), self.tie) if pool.in_flight < pool.limit else None
         if instance is not None:
             self.place_found(instance, now)
         elif not pool.usable or len(pool.waiting) >= pool.settings.max_waiting:

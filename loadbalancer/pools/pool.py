@@ -21,6 +21,7 @@ from loadbalancer.pools.affinity import Tie, affinity_of
 from loadbalancer.pools.budget import RetryBudget
 from loadbalancer.pools.checks import Outcome, Verdict
 from loadbalancer.pools.instance import Instance, Listing, State
+from loadbalancer.pools.limit import Limit
 from loadbalancer.pools.policy import Hash, LeastRequests, Policy, Random, RoundRobin
 from loadbalancer.pools.retry import Failure
 from loadbalancer.pools.settings import PoolSettings
@@ -60,6 +61,11 @@ class Pool:
         self.budget = RetryBudget(settings.retry.budget, settings.retry.budget_min)
         self.host = settings.name.encode()
         self.in_flight = 0
+        self._adaptive = _limit_of(settings)
+        self.limit = self._adaptive.value if self._adaptive else settings.max_requests
+        """Requests that may be under way; more wait."""
+        self._ended = (0, 0.0)
+        """Requests and the seconds that they took, until the last tick."""
         self.waiting: deque[Waiter] = deque()
         self.errors = 0
         """Answers of the 5xx class that callers got, whoever made them."""
@@ -94,7 +100,7 @@ class Pool:
 
     def serve_waiting(self, now: float) -> None:
         """Places have become free."""
-        while self.waiting and self.in_flight < self.settings.max_requests:
+        while self.waiting and self.in_flight < self.limit:
             instance = self.pick((), self.waiting[0].tie)
             if instance is None:
                 return
@@ -285,8 +291,11 @@ class Pool:
 
     def reconfigure(self, settings: PoolSettings, zone: str, now: float) -> None:
         """New settings; what is known of the instances, and what is under way, stays."""
-        self.settings, self.zone = settings, zone
+        before, self.settings, self.zone = self.settings, settings, zone
         self.affinity = affinity_of(settings)
+        if _limits(settings) != _limits(before):
+            self._adaptive = _limit_of(settings)
+            self.limit = self._adaptive.value if self._adaptive else settings.max_requests
         self.budget.reconfigure(settings.retry.budget, settings.retry.budget_min)
         for instance in self.instances.values():
             instance.reconfigure(settings)
@@ -323,6 +332,18 @@ class Pool:
             others = total(counts for other, counts in recent.items() if other is not instance)
             instance.patience = self._patience(instance.patience, others, own)
 
+        if self._adaptive is not None:
+            self._adapt(self._adaptive)
+
+    def _adapt(self, adaptive: Limit) -> None:
+        requests = sum(i.meter.requests for i in self.instances.values())
+        seconds = sum(i.meter.seconds for i in self.instances.values())
+        (requests_before, seconds_before), self._ended = self._ended, (requests, seconds)
+        ended, took = requests - requests_before, seconds - seconds_before
+        if ended > 0 and took > 0:
+            adaptive.observe(took / ended, max(self.in_flight, took))  # in a second: Little's law
+            self.limit = adaptive.value
+
     def _patience(self, before: float, others: list[int], own: list[int]) -> float:
         """A hung instance must not teach us to wait for it: what counts is how the others do.
 
@@ -341,6 +362,16 @@ class Pool:
     def latency(self, share: float) -> float | None:
         """Seconds within which that share of the last ten seconds' requests ended."""
         return quantile(total(i.meter.recent() for i in self.instances.values()), share)
+
+
+def _limits(settings: PoolSettings) -> tuple[object, ...]:
+    return settings.adaptive, settings.adaptive_least, settings.max_requests
+
+
+def _limit_of(settings: PoolSettings) -> Limit | None:
+    if not settings.adaptive:
+        return None
+    return Limit(settings.adaptive_least, settings.max_requests)
 
 
 def _last_resort(instance: Instance) -> bool:

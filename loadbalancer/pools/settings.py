@@ -92,6 +92,10 @@ class PoolSettings:
     """An unused connection to an instance is closed; sooner than the instance closes it."""
     max_requests: int = 512
     """Under way in the pool; more wait."""
+    adaptive: bool = False
+    """The limit is found out, by how long answers take (see limit.py), up to `max_requests`."""
+    adaptive_least: int = 20
+    """It never goes below (Netflix' default)."""
     max_waiting: int = 256
     """More are refused at once."""
     max_wait: float = 0.5
