@@ -245,6 +245,7 @@ def _share_pool(settings: PoolSettings, workers: int) -> PoolSettings:
     return dataclasses.replace(
         settings,
         max_requests=_part(settings.max_requests, workers),
+        adaptive_least=_part(settings.adaptive_least, workers),
         max_waiting=_part(settings.max_waiting, workers),
         max_connections=_part(settings.max_connections, workers),
         retry=dataclasses.replace(
