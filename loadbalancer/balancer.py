@@ -166,6 +166,8 @@ class Balancer:
             )
             return str(error)
         self._events.tell("configuration taken", asked_by=asked_by)
+        if cores(self._config) > 1:
+            self._events.tell("workers: several of them take a restart", level="WARNING")
         return ""
 
     async def _become(self, config: Config) -> None:

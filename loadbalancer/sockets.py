@@ -76,9 +76,12 @@ class Wire(asyncio.Protocol):
             self._transport.resume_reading()
 
     def half_close(self) -> None:
-        """Sends the end of our bytes."""
-        if self.usable and self._transport is not None and self._transport.can_write_eof():
-            self._transport.write_eof()
+        """Sends the end of our bytes; with TLS that ends the other direction, too."""
+        if self.usable and self._transport is not None:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:
+                self._transport.close()
 
     def drop(self) -> None:
         """Ends at once, with a reset if something is unsent."""
@@ -228,10 +231,7 @@ class Caller(Wire):
         """Ends our side; the caller's bytes are thrown away until it has ended its own."""
         self._begin_lingering(now)
         self.resume()
-        if self._transport is not None and not self._transport.can_write_eof():
-            self._transport.close()  # TLS: it says its goodbye by itself
-        else:
-            self.half_close()
+        self.half_close()
 
     def _begin_lingering(self, now: float) -> None:
         self._lingering = True

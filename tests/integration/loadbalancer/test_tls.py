@@ -164,6 +164,24 @@ def in_threads(made: Cluster) -> bytes:
         return body
 
 
+async def test_an_upgrade_over_tls_ends_when_either_side_does(
+    cluster: Start, tmp_path: Path
+) -> None:
+    certify(tmp_path, "one")
+    made: Cluster = cluster(1, listener=f'{TLS}\nupgrades = ["shout"]')
+    upgrade = ("Connection: Upgrade", "Upgrade: shout")
+    reader, writer = await asyncio.open_connection("127.0.0.1", made.port, ssl=client())
+    writer.write(request(*upgrade, start="GET /upgrade HTTP/1.1"))
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+    writer.write(b"hello")
+    assert await reader.readexactly(5) == b"HELLO"
+    writer.close()
+    await asyncio.to_thread(wait_until, lambda: made.state()["in_flight"] == 0, "ended by us")
+    answer = b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\nbye"
+    got = await talk(made, request(*upgrade, start=f"GET /raw/{answer.hex()} HTTP/1.1"))
+    assert got.endswith(b"\r\n\r\nbye")
+
+
 async def test_sigterm_over_tls_finishes_and_says_goodbye(cluster: Start, tmp_path: Path) -> None:
     certify(tmp_path, "one")
     made: Cluster = cluster(1, listener=TLS)
