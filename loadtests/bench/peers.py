@@ -94,14 +94,14 @@ HTTP: tuple[Peer, ...] = (
                                  "--loop", "uvloop", "--no-access-log", "--log-level", "warning",
                                  "--timeout-keep-alive", "300", "--backlog", "4096")),
     _ours(OURS, 8006, "holdfast.toml"),
-    _ours(f"{OURS} compiled", 8007, "holdfast.toml", compiled=True),
+    _ours(f"{OURS}-compiled", 8007, "holdfast.toml", compiled=True),
 )  # fmt: skip
 TCP: tuple[Peer, ...] = (
     Peer(DIRECT, BACKEND_PORTS[0]),
     Peer(HAPROXY, 8012, ("haproxy", "-db", "-f", str(CONF / "haproxy-tcp.cfg"))),
     _nginx("nginx", 8013, "nginx-stream.conf"),
     _ours(OURS, 8016, "holdfast-tcp.toml"),
-    _ours(f"{OURS} compiled", 8017, "holdfast-tcp.toml", compiled=True),
+    _ours(f"{OURS}-compiled", 8017, "holdfast-tcp.toml", compiled=True),
 )
 
 
