@@ -230,7 +230,7 @@ def agrees_with_h11(raw: bytes, meaning: Meaning) -> bool:
         return True
     if not isinstance(request, h11.Request):
         return False
-    targets = (meaning.target, b"") if request.target.startswith(b"/") else (request.target,)
-    return (request.method, payload) == (meaning.method, meaning.payload) and (
-        request.target in (*targets, b"*")
-    )
+    # A whole URL becomes a path and a Host on its way; a path stays what it is.
+    if request.target.startswith(b"/") and request.target != meaning.target:
+        return False
+    return (request.method, payload) == (meaning.method, meaning.payload)
