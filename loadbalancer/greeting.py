@@ -16,8 +16,10 @@ from typing import Any
 from loadbalancer.wire.proxy import Address, ProxyReader
 from loadbalancer.wire.reject import Reject
 
-_MOST_AT_ONCE = 1_024
+_MOST_GREETING = 1_024
 """Connections that have not said yet who they are; beyond, they wait in the kernel's queue."""
+_AT_ONCE = 64
+"""Connections that are accepted before others have their turn."""
 _PAUSE = 0.1
 """Seconds, when no more files can be opened."""
 Announced = tuple[Address, Address] | None
@@ -38,33 +40,44 @@ class Greeter:
         self._seconds = seconds
         self._options = options
         self._greeting: set[asyncio.Task[None]] = set()
-        self._places = asyncio.Semaphore(_MOST_AT_ONCE)
-        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+        self._full = False
+        self._loop = asyncio.get_running_loop()
+        self._resume()
 
     def close(self) -> None:
-        """Accepts no more."""
-        self._accepting.cancel()
-
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while True:
-                await self._places.acquire()
-                try:
-                    caller, address = await loop.sock_accept(self._listening)
-                except OSError:
-                    self._places.release()
-                    await asyncio.sleep(_PAUSE)
-                    continue
-                task = loop.create_task(self.greet(caller, address))
-                self._greeting.add(task)
-                task.add_done_callback(self._greeted)
-        finally:
+        """Accepts no more; who has been accepted is still let in."""
+        if self._listening.fileno() >= 0:
+            self._loop.remove_reader(self._listening)
             self._listening.close()
+
+    def _resume(self) -> None:
+        self._full = False
+        if self._listening.fileno() >= 0:
+            self._loop.add_reader(self._listening, self._accept)
+
+    def _accept(self) -> None:
+        """Somebody is in the queue."""
+        for _ in range(_AT_ONCE):
+            if len(self._greeting) >= _MOST_GREETING:
+                self._full = True
+                self._loop.remove_reader(self._listening)
+                return
+            try:
+                caller, address = self._listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:  # no more files can be opened
+                self._loop.remove_reader(self._listening)
+                self._loop.call_later(_PAUSE, self._resume)
+                return
+            task = self._loop.create_task(self.greet(caller, address))
+            self._greeting.add(task)
+            task.add_done_callback(self._greeted)
 
     def _greeted(self, task: asyncio.Task[None]) -> None:
         self._greeting.discard(task)
-        self._places.release()
+        if self._full:
+            self._resume()
 
     async def greet(self, caller: socket.socket, address: tuple[Any, ...]) -> None:
         """Lets the connection in, if it says properly who it is or need not say it."""

@@ -195,6 +195,15 @@ async def test_who_should_say_it_and_does_not_is_not_let_in(cluster: Start, data
     )
 
 
+async def test_a_reload_turns_nobody_away_who_says_who_it_is(cluster: Start) -> None:
+    made: Cluster = cluster(1, listener='proxy_from = ["127.0.0.0/8"]')
+    reloads = [asyncio.create_task(asyncio.to_thread(made.reload)) for _ in range(5)]
+    while not all(task.done() for task in reloads):
+        got = await asyncio.gather(*(talk(made.port, FROM + request()) for _ in range(10)))
+        assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in got)
+    assert {(await task).status for task in reloads} == {200}
+
+
 async def test_others_are_not_believed(cluster: Start) -> None:
     made: Cluster = cluster(1, listener='proxy_from = ["10.0.0.0/8"]')
     assert (await talk(made.port, request())).startswith(b"HTTP/1.1 200 ")
