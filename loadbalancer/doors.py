@@ -27,6 +27,7 @@ class Service:
         handshake: seconds that it may take.
         announcing: networks whose connections begin with a PROXY header.
         patience: seconds for it.
+        most: connections at once that are busy with either.
     """
 
     make: Callable[[Announced], asyncio.Protocol]
@@ -34,6 +35,7 @@ class Service:
     handshake: float = 0.0
     announcing: tuple[str, ...] = ()
     patience: float = 0.0
+    most: int = 1_000
 
     def fresh(self) -> asyncio.Protocol:
         """For a connection that was not announced."""
@@ -80,9 +82,14 @@ class Door:
             server.close()
 
     async def _server(self, one: socket.socket, service: Service) -> asyncio.Server | Greeter:
-        if service.announcing:
+        if service.announcing or service.context:
             return Greeter(
-                one, service.make, service.announcing, service.patience, service.options()
+                one,
+                service.make,
+                networks=service.announcing,
+                seconds=service.patience,
+                most=service.most,
+                options=service.options(),
             )
         return await asyncio.get_running_loop().create_server(
             service.fresh, sock=one, backlog=_BACKLOG, **service.options()

@@ -1,6 +1,7 @@
-"""Accepting where connections begin with a PROXY header: it is read before anything else is.
+"""Accepting where something comes before the first byte of a caller: a PROXY header, TLS, or both.
 
-Read from the socket itself and not a byte too much, so that TLS or HTTP can follow untouched.
+The header is read from the socket itself and not a byte too much, so that TLS or HTTP can follow
+untouched. Only so many may be at it at once; beyond, they wait in the kernel's queue.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from typing import Any
 from loadbalancer.wire.proxy import Address, ProxyReader
 from loadbalancer.wire.reject import Reject
 
-_MOST_GREETING = 1_024
-"""Connections that have not said yet who they are; beyond, they wait in the kernel's queue."""
 _AT_ONCE = 64
 """Connections that are accepted before others have their turn."""
 _PAUSE = 0.1
@@ -30,14 +29,30 @@ class Greeter:
     """Stands where an `asyncio.Server` would."""
 
     def __init__(
-        self, listening: socket.socket, make: Make, networks: tuple[str, ...], seconds: float,
+        self,
+        listening: socket.socket,
+        make: Make,
+        *,
+        networks: tuple[str, ...],
+        seconds: float,
+        most: int,
         options: dict[str, Any],
-    ) -> None:  # fmt: skip
-        """`options` are those of `connect_accepted_socket`."""
+    ) -> None:
+        """For a listening socket.
+
+        Args:
+            listening: the socket; it is closed at the end.
+            make: a protocol for a connection, and for who announced itself.
+            networks: whose connections begin with a PROXY header.
+            seconds: for the header.
+            most: connections at once that are not let in yet.
+            options: of `connect_accepted_socket`.
+        """
         self._listening = listening
         self._make = make
         self._networks = [ipaddress.ip_network(network) for network in networks]
         self._seconds = seconds
+        self._most = most
         self._options = options
         self._greeting: set[asyncio.Task[None]] = set()
         self._full = False
@@ -58,7 +73,7 @@ class Greeter:
     def _accept(self) -> None:
         """Somebody is in the queue."""
         for _ in range(_AT_ONCE):
-            if len(self._greeting) >= _MOST_GREETING:
+            if len(self._greeting) >= self._most:
                 self._full = True
                 self._loop.remove_reader(self._listening)
                 return

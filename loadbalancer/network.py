@@ -94,6 +94,7 @@ class Network:
                 settings.tls.handshake if settings.tls else 0.0,
                 settings.proxy_from,
                 settings.head,
+                settings.max_connections,
             )
         )
 

@@ -114,6 +114,17 @@ async def test_who_does_not_shake_hands_is_dropped(cluster: Start, tmp_path: Pat
     writer.close()
 
 
+def test_who_does_not_shake_hands_holds_up_others_only_for_a_moment(
+    cluster: Start, tmp_path: Path
+) -> None:
+    certify(tmp_path, "one")
+    made: Cluster = cluster(1, listener=f"{TLS}\nmax_connections = 2")
+    silent = [socket.create_connection(("127.0.0.1", made.port), timeout=10) for _ in range(20)]
+    assert name_of(made) == "one"
+    for one in silent:
+        one.close()
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_certificate_changes_without_a_restart(
     cluster: Start, tmp_path: Path, workers: int
