@@ -1,0 +1,179 @@
+"""From a scenario and a history to a result: pure. What every run is judged by is a table here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from gamedays.checkers.acknowledged import ORDER, acknowledged
+from gamedays.checkers.availability import available
+from gamedays.checkers.bank import bank
+from gamedays.checkers.effects import effects
+from gamedays.checkers.newcomers import newcomers
+from gamedays.checkers.recovery import detected, recovered
+from gamedays.checkers.register import linearizable
+from gamedays.checkers.seats import seats
+from gamedays.history import History, HistoryBroken
+from gamedays.scenario import Holds, Scenario
+from gamedays.verdict import Checker, Verdict
+
+PROBE, BROWSE, SESSION, NEWEST = "probe", "browse", "session", "newest"
+"""Kinds of operations beside `order`."""
+
+ALWAYS: dict[str, Checker] = {
+    "set": acknowledged,
+    "total-queue": effects,
+    "seats": seats,
+    "bank": bank,
+    "newest order": linearizable(NEWEST),
+    "unkeyed once": newcomers,
+}
+"""Integrity: no scenario may ask for less."""
+
+
+def checkers(holds: Holds) -> dict[str, Checker]:
+    """What a scenario is judged by, by the names in the verdict's table."""
+    both = (PROBE, ORDER)
+    found = dict(ALWAYS)
+    if holds.sessions == "hold":
+        found["sessions"] = linearizable(SESSION)
+    probe, order = holds.probe, holds.order
+    found["browsing"] = available(PROBE, gap_s=probe.gap_s, errors=probe.errors)
+    found["ordering"] = available(ORDER, gap_s=order.gap_s, errors=order.errors)
+    found["detection"] = detected(holds.detect_s)
+    found["recovery"] = recovered(both, since=holds.recover_since, bound_s=holds.recover_s)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One checker's word, as the summary keeps it; `valid` null means unknown, which is no pass."""
+
+    valid: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One run of one scenario, as reports/gamedays/latest.json lists it. Times in seconds.
+
+    Attributes:
+        verdict: `pass`, `fail`, or `not run` with the reason in the check `run`.
+        outage_s: the longest time without an acknowledged order or without a page for the probe.
+        failed_requests: those under load that got no answer, or a 5xx, or lost their session.
+    """
+
+    scenario: str
+    seed: int
+    verdict: str
+    checks: dict[str, Check]
+    outage_s: float | None = None
+    detect_s: float | None = None
+    recover_s: float | None = None
+    acknowledged: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    failed_requests: int = 0
+    requests: int = 0
+    folder: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """All that had to hold did."""
+        return self.verdict == "pass"
+
+    def encode(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+    @staticmethod
+    def decode(fields: Mapping[str, Any]) -> Result:
+        """Reads what `encode` made."""
+        checks = {name: Check(**check) for name, check in fields["checks"].items()}
+        return Result(**{**fields, "checks": checks})
+
+
+def not_run(scenario: str, seed: int, why: str) -> Result:
+    """The result of a run that did not come to its fault, or not to its end."""
+    return Result(scenario, seed, "not run", {"run": Check(False, why)})
+
+
+def judge(scenario: Scenario, seed: int, history: History) -> Result:
+    """Asks every checker. One that cannot read the history has not passed."""
+    verdicts = {name: _ask(check, history) for name, check in checkers(scenario.holds).items()}
+    under_load = history.under_load
+    gaps = [
+        verdicts[name].figures["gap_s"]
+        for name in ("browsing", "ordering")
+        if "gap_s" in verdicts[name].figures
+    ]
+    return Result(
+        scenario=scenario.name,
+        seed=seed,
+        verdict="pass" if all(v.valid for v in verdicts.values()) else "fail",
+        checks={name: Check(v.valid, v.detail) for name, v in verdicts.items()},
+        outage_s=max(gaps, default=None),
+        detect_s=verdicts["detection"].figures.get("detect_s"),
+        recover_s=verdicts["recovery"].figures.get("recover_s"),
+        acknowledged=_sum(verdicts, "acknowledged"),
+        lost=_sum(verdicts, "lost"),
+        duplicated=_sum(verdicts, "duplicated"),
+        failed_requests=sum(not o.ok for o in under_load),
+        requests=len(under_load),
+        figures={
+            f"{name}.{what}": number
+            for name, verdict in verdicts.items()
+            for what, number in verdict.figures.items()
+        },
+    )
+
+
+def _ask(check: Checker, history: History) -> Verdict:
+    try:
+        return check(history)
+    except HistoryBroken as error:
+        return Verdict(None, f"unknown: {error}")
+
+
+def _sum(verdicts: Mapping[str, Verdict], figure: str) -> int:
+    return int(sum(verdict.figures.get(figure, 0) for verdict in verdicts.values()))
+
+
+_COUNTS = ("orders", "lost", "twice", "failed requests")
+
+
+def table(results: list[Result]) -> str:
+    """The verdicts for a terminal: a line a scenario, and a line for each check that failed."""
+    head = ("scenario", "verdict", "outage", "detected", "recovered", *_COUNTS)
+    rows = [
+        (
+            result.scenario,
+            result.verdict,
+            *(_seconds(s) for s in (result.outage_s, result.detect_s, result.recover_s)),
+            str(result.acknowledged),
+            str(result.lost),
+            str(result.duplicated),
+            f"{result.failed_requests} of {result.requests}",
+        )
+        for result in results
+    ]
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    lines = [_line(head, widths)]
+    for result, row in zip(results, rows, strict=True):
+        lines.append(_line(row, widths))
+        lines += [
+            f"    {name}: {check.detail}"
+            for name, check in result.checks.items()
+            if not check.valid
+        ]
+    return "\n".join(lines)
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} s"

@@ -1,0 +1,160 @@
+"""The run as a picture: throughput, errors and latency by the second, faults marked. Plain SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from gamedays.history import FAULT, HEAL, History, Operation
+
+_WIDTH, _LEFT, _RIGHT = 960, 60, 20
+_PANEL, _GAP, _TOP = 130, 46, 40
+_INK, _GRID = "#0f172a", "#e2e8f0"
+_COLOURS = ("#2563eb", "#d97706", "#059669")
+_FAULT, _HEAL = "#dc2626", "#16a34a"
+_MARK_ROWS, _MARK_CHARACTERS = 2, 34
+_PERCENTILE = 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """One second of one kind of operation, counted where it began. Latency in seconds."""
+
+    done: int = 0
+    failed: int = 0
+    p99: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A fault or a healing, in seconds since the load began."""
+
+    at: float
+    text: str
+    heal: bool
+
+
+def seconds(operations: Sequence[Operation], begin: float, end: float) -> list[Second]:
+    """What happened in each second from `begin` to `end`."""
+    bins: list[list[Operation]] = [[] for _ in range(max(1, math.ceil(end - begin)))]
+    for operation in operations:
+        at = int(operation.begin - begin)
+        if 0 <= at < len(bins):
+            bins[at].append(operation)
+    return [_second(bin_) for bin_ in bins]
+
+
+def _second(operations: Sequence[Operation]) -> Second:
+    took = sorted(o.seconds for o in operations if o.ok)
+    p99 = took[min(len(took) - 1, int(len(took) * _PERCENTILE))] if took else None
+    return Second(len(took), len(operations) - len(took), p99)
+
+
+def marks(history: History) -> list[Mark]:
+    """The faults and healings under load."""
+    begin, _ = history.load
+    found = [
+        Mark(r.time - begin, r.key, r.kind == HEAL)
+        for r in history.records
+        if r.kind in (FAULT, HEAL)
+    ]
+    return sorted(found, key=lambda m: m.at)
+
+
+def plot(history: History, kinds: Sequence[str]) -> str:
+    """Three panels over one time axis, a line for each kind."""
+    begin, end = history.load
+    by_kind = {
+        kind: seconds([o for o in history.under_load if o.kind == kind], begin, end)
+        for kind in kinds
+    }
+    length = max(len(bins) for bins in by_kind.values())
+    panels: list[tuple[str, Callable[[Second], float | None]]] = [
+        ("done, a second", lambda s: s.done),
+        ("failed or unknown, a second", lambda s: s.failed),
+        ("99th percentile of what was done, ms", lambda s: None if s.p99 is None else s.p99 * 1000),
+    ]
+    top = _TOP + _MARK_ROWS * 14
+    height = top + len(panels) * (_PANEL + _GAP)
+    parts = [_legend(kinds)]
+    for i, (title, value) in enumerate(panels):
+        lines = [[value(second) for second in bins] for bins in by_kind.values()]
+        parts.append(_panel(title, lines, top + i * (_PANEL + _GAP), length))
+    parts += [_mark(mark, i, length, height - _GAP) for i, mark in enumerate(marks(history))]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="100%"'
+        f' font-family="sans-serif" font-size="11" fill="{_INK}">\n' + "\n".join(parts) + "\n</svg>"
+    )
+
+
+def _x(at: float, length: int) -> float:
+    return _LEFT + at / length * (_WIDTH - _LEFT - _RIGHT)
+
+
+def _legend(kinds: Sequence[str]) -> str:
+    parts = []
+    for i, kind in enumerate(kinds):
+        x = _LEFT + i * 110
+        parts.append(f'<rect x="{x}" y="8" width="12" height="12" fill="{_COLOURS[i % 3]}"/>')
+        parts.append(f'<text x="{x + 18}" y="18">{escape(kind)}</text>')
+    return "".join(parts)
+
+
+def _panel(title: str, lines: Sequence[Sequence[float | None]], top: int, length: int) -> str:
+    most = max((v for line in lines for v in line if v is not None), default=0) or 1
+    scale = _PANEL / most
+    base = top + _PANEL
+    parts = [f'<text x="{_LEFT}" y="{top - 6}" font-weight="bold">{escape(title)}</text>']
+    for share in (0, 0.5, 1):
+        y = base - share * _PANEL
+        parts.append(
+            f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}" stroke="{_GRID}"/>'
+            f'<text x="{_LEFT - 6}" y="{y + 4}" text-anchor="end">{most * share:.4g}</text>'
+        )
+    for at in range(0, length + 1, _tick(length)):
+        x = _x(at, length)
+        parts.append(f'<text x="{x:.1f}" y="{base + 14}" text-anchor="middle">{at} s</text>')
+    parts += [
+        f'<path d="{_path(line, scale, base, length)}" fill="none" stroke="{_COLOURS[i % 3]}"'
+        ' stroke-width="1.5"/>'
+        for i, line in enumerate(lines)
+    ]
+    return "\n".join(parts)
+
+
+def _tick(length: int) -> int:
+    return next((step for step in (5, 10, 20, 30, 60, 120) if length / step <= 15), 300)  # noqa: PLR2004
+
+
+def _path(line: Sequence[float | None], scale: float, base: int, length: int) -> str:
+    """A line that is broken where there is no value: no latency without an answer."""
+    parts: list[str] = []
+    pen_down = False
+    for at, value in enumerate(line):
+        if value is None:
+            pen_down = False
+            continue
+        x = _x(at + 0.5, length)
+        parts.append(f"{'L' if pen_down else 'M'}{x:.1f} {base - value * scale:.1f}")
+        if not pen_down:
+            parts.append("h0.1")  # a lone second is a dot
+        pen_down = True
+    return " ".join(parts)
+
+
+def _mark(mark: Mark, index: int, length: int, bottom: int) -> str:
+    x = min(_x(max(mark.at, 0), length), _WIDTH - _RIGHT)
+    colour = _HEAL if mark.heal else _FAULT
+    y = _TOP + index % _MARK_ROWS * 14
+    text = (
+        mark.text if len(mark.text) <= _MARK_CHARACTERS else mark.text[: _MARK_CHARACTERS - 1] + "…"
+    )
+    anchor = "end" if x > _WIDTH * 0.75 else "start"
+    return (
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y - 8}" y2="{bottom}" stroke="{colour}"'
+        ' stroke-dasharray="4 3"/>'
+        f'<text x="{x + (-4 if anchor == "end" else 4):.1f}" y="{y}" fill="{colour}"'
+        f' text-anchor="{anchor}">{escape(text)}</text>'
+    )

@@ -1,0 +1,146 @@
+import random
+
+import pytest
+
+from gamedays.nemeses.decisions import (
+    Instance,
+    TargetUnknown,
+    act,
+    draw,
+    drawn,
+    read_census,
+    resolve,
+)
+from gamedays.scenario import Step, load, names
+
+CENSUS = [
+    Instance(f"{program}-{zone}-1", zone)
+    for program in ("orders", "catalog", "balancer", "gateway", "sessions", "payments", "tickets")
+    for zone in "ab"
+]
+CENSUS += [Instance(f"{p}-{zone}-1", zone) for p in ("notifications", "acquirer") for zone in "ab"]
+CENSUS += [Instance(f"kafka-{zone}-1", zone) for zone in "abc"]
+CENSUS += [Instance(f"redis-{zone}-{n}", zone) for zone in "abc" for n in (1, 2)]
+CENSUS += [Instance("postgres-c-1", "c")]
+ROLES = {
+    "primary of redis": ["redis-a-1", "redis-b-1", "redis-c-1"],
+    "leader of kafka": ["kafka-b-1"],
+    "controller of kafka": ["kafka-c-1"],
+    "primary of postgres": ["postgres-c-1"],
+}
+
+
+def rng(seed: int = 1) -> random.Random:
+    return random.Random(seed)
+
+
+def meant(target: str) -> tuple[str, ...]:
+    return resolve(target, CENSUS, ROLES, rng())
+
+
+def test_the_listing_of_the_fault_script_is_read() -> None:
+    listing = "orders-a-1           zone a  running\nredis-c-2            zone c  exited\n\n"
+    assert read_census(listing) == [
+        Instance("orders-a-1", "a", "running"),
+        Instance("redis-c-2", "c", "exited"),
+    ]
+    assert read_census(listing)[1].program == "redis"
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        ("orders-a-1", {"orders-a-1"}),
+        ("all kafka", {"kafka-a-1", "kafka-b-1", "kafka-c-1"}),
+        ("all orders and all catalog", {f"{p}-{z}-1" for p in ("orders", "catalog") for z in "ab"}),
+        ("leader of kafka", {"kafka-b-1"}),
+        ("zone c", {"kafka-c-1", "redis-c-1", "redis-c-2", "postgres-c-1"}),
+        ("everything", {i.name for i in CENSUS}),
+        ("zone c and orders-a-1", {"orders-a-1", *(i.name for i in CENSUS if i.zone == "c")}),
+    ],
+)  # fmt: skip
+def test_what_a_target_means(target: str, names: set[str]) -> None:
+    assert set(meant(target)) == names
+    assert len(meant(target)) == len(names)
+
+
+def test_one_of_many_is_drawn_by_the_seed() -> None:
+    drawn_once = {resolve("one of orders", CENSUS, ROLES, rng(seed)) for seed in range(20)}
+    assert drawn_once == {("orders-a-1",), ("orders-b-1",)}
+    primaries = {resolve("primary of redis", CENSUS, ROLES, rng(seed)) for seed in range(40)}
+    assert primaries == {("redis-a-1",), ("redis-b-1",), ("redis-c-1",)}
+    assert meant("one of orders") == meant("one of orders")
+
+
+@pytest.mark.parametrize("target", ["orders-c-1", "zone d", "all nothing", "one of x", "order"])
+def test_a_target_that_is_not_there_is_refused(target: str) -> None:
+    with pytest.raises(TargetUnknown, match=r"means nobody; there are: .*orders-a-1"):
+        meant(target)
+    with pytest.raises(TargetUnknown):
+        resolve("leader of kafka", CENSUS, {}, rng())
+
+
+def test_a_fault_is_done_by_the_fault_script_to_all_its_targets_at_once() -> None:
+    done = act(Step(do="pause", target="all orders"), CENSUS, ROLES, rng())
+    assert done.commands == (("scripts/fault.sh", "pause", "orders-a-1", "orders-b-1"),)
+    assert done.targets == ("orders-a-1", "orders-b-1")
+    slow = act(Step(do="slow", target="orders-a-1", delay_ms=200), CENSUS, ROLES, rng())
+    assert slow.commands == (("scripts/fault.sh", "slow", "200", "orders-a-1"),)
+
+
+def test_the_acquirer_is_turned_by_its_knobs() -> None:
+    step = Step(do="acquirer", knobs={"hang_rate": 1.0, "error_rate": 0.25})
+    done = act(step, CENSUS, ROLES, rng())
+    assert done.commands == (("scripts/acquirer.sh", "error_rate=0.25", "hang_rate=1"),)
+    assert done.targets == ()
+
+
+def test_healing_heals_everything_and_the_acquirer_too() -> None:
+    done = act(Step(do="heal"), CENSUS, ROLES, rng())
+    assert done.commands == (("scripts/fault.sh", "heal"), ("scripts/acquirer.sh", "default"))
+
+
+def test_rolling_takes_one_after_the_other() -> None:
+    done = act(Step(do="roll", target="all orders"), CENSUS, ROLES, rng())
+    assert [command[1:] for command in done.commands] == [
+        ("stop", "orders-a-1"), ("heal", "orders-a-1"),
+        ("stop", "orders-b-1"), ("heal", "orders-b-1"),
+    ]  # fmt: skip
+
+
+def test_every_step_of_ours_can_be_done() -> None:
+    for name in names():
+        for step in drawn(load(name).steps, CENSUS, rng()):
+            assert act(step, CENSUS, ROLES, rng()).commands, name
+
+
+STEP = Step(do="random", for_s=600)
+
+
+def test_the_same_seed_draws_the_same_faults() -> None:
+    assert draw(STEP, CENSUS, rng(7)) == draw(STEP, CENSUS, rng(7))
+    assert draw(STEP, CENSUS, rng(7)) != draw(STEP, CENSUS, rng(8))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_chance_touches_one_zone_at_a_time_and_heals_after_each(seed: int) -> None:
+    steps = draw(STEP, CENSUS, rng(seed))
+    zones: set[str] = set()
+    hit: set[str] = set()
+    for step in steps:
+        if step.do == "heal":
+            assert len(zones) <= 1
+            zones, hit = set(), set()
+        elif step.target:
+            names = meant(step.target)
+            assert hit.isdisjoint(names), "nobody is killed twice before a healing"
+            hit |= set(names)
+            zones |= {i.zone for i in CENSUS if i.name in names}
+    assert steps[-1].do == "heal"
+    assert 600 <= sum(step.then_s for step in steps) <= 600 + 35
+
+
+def test_chance_knows_more_than_one_way() -> None:
+    steps = [step for seed in range(25) for step in draw(STEP, CENSUS, rng(seed))]
+    assert {step.do for step in steps} == {"kill", "pause", "stop", "cut", "acquirer", "heal"}
+    assert {step.target for step in steps} >= {"zone a", "zone b", "zone c"}

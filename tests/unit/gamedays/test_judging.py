@@ -1,0 +1,171 @@
+import json
+from typing import Any
+
+import pytest
+
+from gamedays.history import History, Record
+from gamedays.judging import ALWAYS, Result, checkers, judge, not_run, table
+from gamedays.page import page
+from gamedays.scenario import parse
+from gamedays.timeline import marks, plot, seconds
+from tests.unit.gamedays.script import bought, call, fault, heal, history, seen, truth
+
+SCENARIO = parse(
+    "kill",
+    """
+title = "An instance <dies>"
+story = "Somebody kills it, and nobody should notice."
+stands_for = {service = "ALB", figure = "10 s"}
+steps = [{do = "kill", target = "orders-a-1"}, {do = "heal"}]
+[holds]
+probe = {gap_s = 1.0}
+order = {gap_s = 60}
+detect_s = 5
+recover_s = 5
+""",
+)
+
+
+def register(kind: str, f: str, value: str | None, begin: float) -> list[Record]:
+    asked: dict[str, Any] = {"f": f} if f == "read" else {"f": f, "value": value}
+    return call(kind, "r", begin, begin + 0.1, asked=asked, answered={"value": value})
+
+
+def counts(n: int) -> list[dict[str, Any]]:
+    return [{"show_id": 7, "placed": n, "confirmed": n, "declined": 0}]
+
+
+def run(*more: list[Record]) -> History:
+    """A run in which all went well: one order, confirmed, paid, told, with its ticket."""
+    order = {
+        "id": "o1", "key": "k1", "seats": [1], "ours": True, "earlier": False,
+        "status": "confirmed", "amount": 4200, "currency": "EUR",
+    }  # fmt: skip
+    tables: dict[str, list[dict[str, Any]]] = {
+        "orders": [order],
+        "charges": [{"reference": "o1", "key": "o1", "status": "captured", "amount": 4200, "currency": "EUR"}],  # noqa: E501
+        "email": [{"order_id": "o1", "kind": k} for k in ("OrderPlaced", "OrderConfirmed")],
+        "text": [{"order_id": "o1", "kind": "OrderConfirmed"}],
+        "tickets": [{"order_id": "o1", "seat": 1}],
+        "shows": [{"id": 7, "seats_total": 10}],
+        "sales": [{"id": "o1", "show_id": 7, "seats": [1]}],
+        "seats": [{"show_id": 7, "number": 1, "order_id": "o1"}],
+        "tally": counts(1),
+        "statistics": counts(1),
+    }  # fmt: skip
+    return history(
+        *(call("probe", "/", n / 2, n / 2 + 0.01) for n in range(200)),
+        bought("k1", "o1", [1], at=50.0),
+        *(register(kind, "write", "open", 1.0) for kind in ("session", "newest")),
+        *(register(kind, "read", "open", 2.0) for kind in ("session", "newest")),
+        call("newcomer", "a@b.cd", 3.0, 3.1, answered={"status": 201}),
+        fault(30.0, "orders-a-1"),
+        seen(31.0, "orders-a-1", "gone"),
+        heal(40.0),
+        *(truth(name, [], at=-1.0) for name in ("tally", "statistics")),
+        *(truth(name, rows) for name, rows in tables.items()),
+        *more,
+    )
+
+
+def test_a_run_in_which_all_went_well_passes() -> None:
+    result = judge(SCENARIO, 7, run())
+    assert {name: c.detail for name, c in result.checks.items() if not c.valid} == {}
+    assert result.passed
+    assert (result.acknowledged, result.lost, result.duplicated) == (1, 0, 0)
+    assert (result.detect_s, result.recover_s) == (1.0, 0.0)
+    assert result.outage_s == pytest.approx(50.1)
+    assert result.failed_requests == 0
+    assert result.requests == 206
+
+
+BROKEN: dict[str, list[Record]] = {
+    "set": bought("k2", "o2", [2], at=60.0),
+    "total-queue": truth("email", [], at=300.0),
+    "seats": truth("seats", [], at=300.0),
+    "bank": truth("charges", [], at=300.0),
+    "newest order": register("newest", "read", None, 70.0),
+    "unkeyed once": call("newcomer", "c@d.ef", 60.0, 60.1, "fail", answered={"status": 409}),
+    "sessions": register("session", "read", "closed", 70.0),
+    "browsing": call("probe", "/x", 60.0, 60.1, "info"),
+    "ordering": call("order", "k9", 60.0, 60.1, "fail"),
+    "detection": seen(20.0, "orders-b-1", "up"),
+    "recovery": call("probe", "/x", 90.0, 98.0, "fail"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_every_check_can_fail_a_run(name: str) -> None:
+    broken = run(BROKEN[name])
+    if name == "detection":
+        broken = History([r for r in broken.records if r.kind != "seen"])
+    result = judge(SCENARIO, 7, broken)
+    assert result.verdict == "fail"
+    assert result.checks[name].valid is False
+
+
+def test_every_check_of_the_table_is_tried_above() -> None:
+    assert set(checkers(SCENARIO.holds)) == set(BROKEN)
+
+
+def test_integrity_is_asked_for_by_every_scenario() -> None:
+    holds = SCENARIO.holds.model_copy(update={"sessions": "may be lost"})
+    assert "sessions" not in checkers(holds)
+    assert set(ALWAYS) <= set(checkers(holds))
+
+
+def test_a_check_that_cannot_read_the_history_is_no_pass() -> None:
+    unread = History([r for r in run().records if r.key != "charges"])
+    result = judge(SCENARIO, 7, unread)
+    assert result.verdict == "fail"
+    assert result.checks["bank"].valid is None
+    assert "nobody read the truth about charges" in result.checks["bank"].detail
+
+
+def test_a_result_is_read_as_it_was_written() -> None:
+    for result in (judge(SCENARIO, 7, run()), not_run("kill", 7, "the load failed before")):
+        assert Result.decode(json.loads(json.dumps(result.encode()))) == result
+    assert not not_run("kill", 7, "why").passed
+
+
+def test_the_table_names_what_failed_and_why() -> None:
+    good, bad = judge(SCENARIO, 7, run()), judge(SCENARIO, 7, run(BROKEN["set"]))
+    text = table([good, bad])
+    assert text.count("\n") == 3
+    assert "set: order o2 was acknowledged and is gone" in text
+    assert text.splitlines()[0].startswith("scenario")
+
+
+def test_the_page_tells_the_story_and_loads_nothing() -> None:
+    broken = run(BROKEN["set"])
+    text = page(SCENARIO, judge(SCENARIO, 7, broken), broken)
+    assert "An instance &lt;dies&gt;" in text
+    assert '<span class="fail">fail</span>' in text
+    assert "orders-a-1 is gone" in text
+    assert "<svg" in text
+    assert "<script" not in text
+    assert "https://" not in text
+
+
+def test_a_run_that_was_not_run_has_a_page_too() -> None:
+    text = page(SCENARIO, not_run("kill", 7, "the load failed before"), History([]))
+    assert "the load failed before" in text
+    assert "No picture" in text
+
+
+def test_seconds_count_where_an_operation_began() -> None:
+    operations = history(
+        call("probe", "/", 0.1, 0.2),
+        call("probe", "/", 0.9, 1.4),
+        call("probe", "/", 1.5, 3.0, "info"),
+    ).operations
+    first, second, third = seconds(operations, 0.0, 3.0)
+    assert (first.done, first.failed) == (2, 0)
+    assert first.p99 == pytest.approx(0.5)
+    assert (second.done, second.failed, second.p99) == (0, 1, None)
+    assert (third.done, third.failed, third.p99) == (0, 0, None)
+
+
+def test_the_picture_has_a_mark_for_each_fault_and_healing() -> None:
+    assert [(m.at, m.heal) for m in marks(run())] == [(30.0, False), (40.0, True)]
+    assert plot(run(), ("probe", "order")).count("stroke-dasharray") == 2
