@@ -43,6 +43,12 @@ demo: ## two minutes: load, a dead instance, a dead zone, and what was lost
 dlq: ## list the dead letters; again to where they came from: make dlq REPLAY=all
 	@scripts/dlq.sh
 
+##@ Game days: faults on purpose, under load, and a verdict
+gameday: venv ## one of them: make gameday G=kill-zone SEED=7 (make gameday alone lists them)
+	@$(VENV)/python -m gamedays $(if $(G),run $(G) $(if $(SEED),--seed $(SEED)),list)
+gamedays: venv ## all of them, one after the other; SHORT=1: the few that CI runs
+	@$(VENV)/python -m gamedays run $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED))
+
 ##@ Measure the balancer
 bench: ## beside HAProxy, nginx, Envoy: make bench ROUNDS=5 TIME=3s SCENARIOS=small,l4 PEERS=haproxy,holdfast
 	@scripts/bench.sh bench

@@ -1,4 +1,4 @@
-# Two images: `python` (the balancer, the gateway and every service) and `tools` (load, watch, demo).
+# Two images: `python` (the balancer, the gateway and every service) and `tools` (load, watch, game days).
 # The secret `ca` is the host's CA bundle, for a machine behind a TLS-intercepting proxy; no layer has it.
 
 FROM holdfast/base AS builder
@@ -26,7 +26,8 @@ COPY docker/balancer.toml /etc/holdfast/
 
 FROM code AS tools-code
 COPY loadtests /app/loadtests
-RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/loadtests
+COPY gamedays /app/gamedays
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app/loadtests /app/gamedays
 
 # Debian's python3: built with PGO and LTO. Two malloc arenas keep threads from holding memory each.
 # uvloop looks names up in this many threads, 4 by default: a dead name takes each a second, and the names

@@ -39,8 +39,9 @@ class Step:
 def linearizable(kind: str) -> Checker:
     """A checker of the registers of this kind, one for each key.
 
-    Operations: `kind`; asked is `{"f": "write", "value": ...}` or `{"f": "read"}`, a read's answer
-    has `value`. Values written to one key are unique; before the first write a register reads null.
+    Operations: `kind`; asked is `{"f": "write", "value": ...}` or `{"f": "read"}`. The answer of a
+    read has the `value` that was read; that of a write the one that was written, which the server
+    may have chosen. Values written to one key are unique; before that it reads null.
 
     Valid if for each key there is an order of its operations in which every read sees the newest
     write, and which keeps the order of real time: what had ended when another began comes first. A
@@ -80,7 +81,8 @@ def _step(operation: Operation) -> Step | None:
     if operation.asked["f"] == WRITE:
         if operation.outcome == "fail":
             return None
-        return Step(operation.begin, operation.end, True, operation.asked["value"])
+        told = operation.answered if operation.ok else operation.asked
+        return Step(operation.begin, operation.end, True, told["value"])
     if not operation.ok:
         return None
     return Step(operation.begin, operation.end, False, operation.answered["value"])

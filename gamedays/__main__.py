@@ -1,0 +1,98 @@
+"""`make gameday G=kill-zone`, `make gamedays`: runs scenarios, prints the verdicts, keeps them.
+
+    run NAME...      these scenarios (all, if none is named; --short: those that CI runs)
+    judge FOLDER     again by the history of a run, with the checkers of today
+    table            every run that is kept, as the rows of docs/gamedays.md
+    list             the scenarios
+
+Ends with 0 if everything held, 1 if not, 2 if it was asked for nonsense.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from pathlib import Path
+
+import orjson
+
+from gamedays import history
+from gamedays.cluster import ROOT, Auditor, project
+from gamedays.conductor import LATEST, REPORTS, RESULT, Conductor, keep
+from gamedays.judging import Result, judge, table
+from gamedays.measured import rows
+from gamedays.scenario import Scenario, ScenarioBroken, load, names
+
+_PASSED, _FAILED, _USAGE = 0, 1, 2
+
+
+def say(text: str) -> None:
+    """One line with the time."""
+    print(f"  {time.strftime('%H:%M:%S')}  {text}", flush=True)  # noqa: T201
+
+
+def run(scenarios: list[Scenario], seed: int | None) -> int:
+    """One after the other; the summary is written after each."""
+    auditor = Auditor(project())
+    results: list[Result] = []
+    for scenario in scenarios:
+        chosen = random.randrange(1_000_000) if seed is None else seed
+        conductor = Conductor(scenario, chosen, auditor, say)
+        results.append(conductor.run())
+        summary = ROOT / REPORTS / LATEST
+        summary.write_bytes(orjson.dumps([r.encode() for r in results], option=orjson.OPT_INDENT_2))
+        say(f"{results[-1].verdict}: {conductor.folder}/report.html")
+    print("\n" + table(results))  # noqa: T201
+    print(f"\nagain: SEED={results[-1].seed}   all of it: {REPORTS / LATEST}")  # noqa: T201
+    return _PASSED if all(result.passed for result in results) else _FAILED
+
+
+def judge_again(folder: Path) -> int:
+    """A kept run by its history."""
+    kept = Result.decode(orjson.loads((folder / RESULT).read_bytes()))
+    scenario = load(kept.scenario)
+    result = keep(scenario, judge(scenario, kept.seed, history.read(folder)), folder.resolve())
+    print(table([result]))  # noqa: T201
+    return _PASSED if result.passed else _FAILED
+
+
+def kept_results() -> list[Result]:
+    """Every run under reports/gamedays/."""
+    found = sorted((ROOT / REPORTS).glob(f"*/{RESULT}"))
+    return [Result.decode(orjson.loads(path.read_bytes())) for path in found]
+
+
+def main() -> int:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description="game days")
+    commands = parser.add_subparsers(dest="command", required=True)
+    running = commands.add_parser("run", help="run scenarios")
+    running.add_argument("names", nargs="*", help="all, if none is named")
+    running.add_argument("--short", action="store_true", help="those that CI runs")
+    running.add_argument("--seed", type=int, help="for chance; drawn if not given")
+    commands.add_parser("judge", help="judge a kept run again").add_argument("folder", type=Path)
+    commands.add_parser("table", help="all kept runs, as rows of the docs")
+    commands.add_parser("list", help="the scenarios")
+    options = parser.parse_args()
+    try:
+        match options.command:
+            case "run":
+                chosen = [load(name) for name in options.names or names()]
+                return run([s for s in chosen if s.short or not options.short], options.seed)
+            case "judge":
+                return judge_again(options.folder)
+            case "table":
+                print("\n".join(rows([load(name) for name in names()], kept_results())))  # noqa: T201
+            case _:
+                for name in names():
+                    print(f"{name:20} {load(name).title}")  # noqa: T201
+    except (ScenarioBroken, FileNotFoundError) as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return _USAGE
+    return _PASSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

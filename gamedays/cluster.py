@@ -1,0 +1,210 @@
+"""The host's hands: scripts, docker, psql, and the client in its container. All of it blocks."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gamedays import audit
+from gamedays.audit import Question, Tables
+from gamedays.nemeses.decisions import FAULT_SCRIPT, Instance, read_census
+
+ROOT = Path(__file__).parents[1]
+TOOLS_SCRIPT = "scripts/tools.sh"
+
+_COMMAND_SECONDS = 300.0
+_SQL_SECONDS = 60.0
+_PSQL = ("psql", "-XAtq", "-h", "/tmp", "-U", "postgres", "-v", "ON_ERROR_STOP=1")  # noqa: S108
+
+
+class CommandFailed(Exception):
+    """A command on the host did not do what it should; the message has the end of its output."""
+
+
+def run(*words: str, given: str = "", seconds: float = _COMMAND_SECONDS) -> str:
+    """Runs a command in the repository and returns what it printed.
+
+    Raises:
+        CommandFailed: it failed, or took too long.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - words of ours, no shell
+            words,
+            cwd=ROOT,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CommandFailed(f"{' '.join(words)}: no end after {seconds:.0f} s") from error
+    if done.returncode != 0:
+        tail = (done.stdout + done.stderr).strip()[-600:]
+        raise CommandFailed(f"{' '.join(words)}: {tail}")
+    return done.stdout
+
+
+def census() -> list[Instance]:
+    """Who is there.
+
+    Raises:
+        CommandFailed: nothing runs.
+    """
+    return read_census(run(FAULT_SCRIPT, "list"))
+
+
+class Auditor:
+    """Reads the databases on whichever Postgres server is the primary."""
+
+    def __init__(self, project: str) -> None:
+        self._project = project
+
+    def ask(
+        self,
+        question: Question,
+        start: float,
+        ids: Iterable[str] = (),
+        accounts: Iterable[str] = (),
+    ) -> Tables:
+        """The answer to one question.
+
+        Raises:
+            CommandFailed: no primary answers.
+        """
+        text = audit.script(question, start, ids, accounts)
+        return audit.read(question, self._psql(self._primary(), question.database, text))
+
+    def everything(self, start: float, accounts: Iterable[str]) -> Tables:
+        """All that the checkers want to know of a run that began at `start`.
+
+        Raises:
+            CommandFailed: no primary answers.
+        """
+        tables: Tables = {}
+        for question in (*audit.EFFECTS, *audit.COUNTS):
+            tables |= self.ask(question, start)
+        tables |= self.ask(audit.LEDGER, start, audit.touched(tables), accounts)
+        ids = {row["id"] for row in tables["orders"]} | audit.touched(tables)
+        tables |= self.ask(audit.CHARGES, start, ids)
+        del tables["charged"]
+        return tables
+
+    def _primary(self) -> str:
+        servers = [i.name for i in census() if i.program == "postgres" and i.state == "running"]
+        for server in servers:
+            try:
+                standby = self._psql(server, "postgres", "SELECT pg_is_in_recovery();")
+            except CommandFailed:
+                continue
+            if standby.strip() == "f":
+                return server
+        raise CommandFailed(f"no Postgres primary among {', '.join(servers) or 'none'}")
+
+    def _psql(self, server: str, database: str, text: str) -> str:
+        container = f"{self._project}-{server}"
+        words = ("docker", "exec", "-i", container, *_PSQL, "-d", database)
+        return run(*words, given=text, seconds=_SQL_SECONDS)
+
+
+class ClientGone(Exception):
+    """The workloads' process ended, or did not answer in time, or says why it cannot begin."""
+
+
+class Client:
+    """The workloads in their container: told by lines, and heard line by line."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - words of ours, no shell
+            (TOOLS_SCRIPT, "python", "-m", "gamedays.workloads", *options),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._errors: list[bytes] = []
+        threading.Thread(target=self._hear, daemon=True).start()
+        threading.Thread(target=self._overhear, daemon=True).start()
+
+    def tell(self, command: str) -> None:
+        """One line to it.
+
+        Raises:
+            ClientGone: nobody listens.
+        """
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        try:
+            self._process.stdin.write(f"{command}\n".encode())
+            self._process.stdin.flush()
+        except OSError as error:
+            raise ClientGone(self._last_words()) from error
+
+    def hear(self, event: str, within: float) -> dict[str, Any]:
+        """Waits for this event; any other that comes first is a refusal.
+
+        Raises:
+            ClientGone: see there.
+        """
+        try:
+            heard = self._events.get(timeout=within)
+        except queue.Empty as error:
+            raise ClientGone(f"no {event!r} from the client after {within:.0f} s") from error
+        if heard is None:
+            raise ClientGone(self._last_words())
+        if heard["event"] != event:
+            raise ClientGone(str(heard.get("why", heard)))
+        return heard
+
+    def watch(self, seconds: float) -> None:
+        """Waits, as long as it lives.
+
+        Raises:
+            ClientGone: it does not.
+        """
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            try:
+                self._process.wait(timeout=min(left, 1.0))
+            except subprocess.TimeoutExpired:
+                continue
+            raise ClientGone(self._last_words())
+
+    def end(self) -> None:
+        """No more commands; it ends by itself, or is made to."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+            self._process.wait()
+
+    def _hear(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        for line in self._process.stdout:
+            if line.startswith(b"{"):
+                self._events.put(orjson.loads(line))
+        self._events.put(None)
+
+    def _overhear(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101 - it is a pipe
+        for line in self._process.stderr:
+            self._errors = [*self._errors[-19:], line]
+
+    def _last_words(self) -> str:
+        words = b"".join(self._errors).decode(errors="replace").strip()
+        return f"the client ended: {words[-800:] or 'without a word'}"
+
+
+def project() -> str:
+    """The Compose project's name."""
+    return os.environ.get("COMPOSE_PROJECT_NAME") or "holdfast"

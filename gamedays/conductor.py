@@ -1,0 +1,171 @@
+"""One run of one scenario, from the steady state to the verdict."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+
+import orjson
+
+from gamedays import audit, history
+from gamedays.cluster import ROOT, Auditor, Client, ClientGone, CommandFailed, census, run
+from gamedays.history import FAULT, HEAL, PHASE, History, Record, Writer
+from gamedays.judging import Result, judge, not_run
+from gamedays.nemeses.decisions import ROLES, Act, Roles, TargetUnknown, act, drawn
+from gamedays.page import page
+from gamedays.scenario import Scenario, Step
+
+REPORTS = Path("reports/gamedays")
+LATEST, RESULT, PAGE = "latest.json", "result.json", "report.html"
+
+_READY_SECONDS, _STEADY_SECONDS, _ROLES_SECONDS = 60.0, 180.0, 30.0
+_STOPPED_SECONDS = 120.0
+_QUIET_SECONDS, _SETTLE_SECONDS, _PAUSE_SECONDS = 60.0, 60.0, 2.0
+
+_LATE = ("total-queue", "seats", "bank")
+"""Checks that fail while an event is still on its way."""
+
+Say = Callable[[str], None]
+
+
+class Conductor:
+    """Has the client play, the nemesis strike and the auditor read, in the scenario's order."""
+
+    def __init__(self, scenario: Scenario, seed: int, auditor: Auditor, say: Say) -> None:
+        self._scenario = scenario
+        self._seed = seed
+        self._auditor = auditor
+        self._say = say
+        self._rng = random.Random(seed)
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        self.folder = REPORTS / f"{stamp}-{scenario.name}"
+
+    def run(self) -> Result:
+        """The result; everything is healed when it is there."""
+        self._say(f"{self._scenario.name}: {self._scenario.title} (seed {self._seed})")
+        started = time.time()
+        try:
+            before = self._quiet(started)
+            self._play(before)
+            result = self._judge(started)
+        except (ClientGone, CommandFailed, TargetUnknown) as error:
+            result = not_run(self._scenario.name, self._seed, str(error))
+        return self._keep(result)
+
+    def _quiet(self, started: float) -> list[Record]:
+        """Waits until nothing is under way from before; returns the totals then."""
+        until = time.monotonic() + _QUIET_SECONDS
+        while waiting := self._auditor.ask(audit.QUIET, started)["quiet"][0]["waiting"]:
+            if time.monotonic() > until:
+                raise CommandFailed(f"{waiting} orders or events are still under way from before")
+            time.sleep(_PAUSE_SECONDS)
+        found: audit.Tables = {}
+        for question in audit.COUNTS:
+            found |= self._auditor.ask(question, started)
+        return audit.records(found, time.time())
+
+    def _play(self, before: list[Record]) -> None:
+        load = self._scenario.load
+        client = Client(
+            [
+                str(self.folder),
+                *("--seed", str(self._seed), "--steady", str(load.before_s)),
+                *("--buying", str(load.buying), "--browsing", str(load.browsing)),
+            ]
+        )
+        try:
+            client.hear("ready", _READY_SECONDS)
+            with closing(Writer(ROOT / self.folder)) as writer:
+                _write(writer, before)
+                client.tell("begin")
+                client.hear("steady", _STEADY_SECONDS + load.before_s)
+                self._say(f"steady for {load.before_s:.0f} s")
+                self._strike(client, writer)
+            client.watch(load.after_s)
+            client.tell("stop")
+            client.hear("stopped", _STOPPED_SECONDS)
+        finally:
+            client.end()
+
+    def _strike(self, client: Client, writer: Writer) -> None:
+        """Every step. Whatever becomes of them, all is healed behind them."""
+        steps = drawn(self._scenario.steps, census(), self._rng)
+        healed = True
+        try:
+            for step in steps:
+                healed = step.do in ("heal", "roll")
+                self._step(step, client, writer)
+                client.watch(step.then_s)
+        except BaseException:
+            if not healed:
+                self._do(act(Step(do="heal"), (), {}, self._rng))
+            raise
+
+    def _step(self, step: Step, client: Client, writer: Writer) -> None:
+        roles: Roles = {}
+        if any(role in step.target for role in ROLES):
+            client.tell("roles")
+            roles = client.hear("roles", _ROLES_SECONDS)["roles"]
+        todo = act(step, census(), roles, self._rng)
+        what = " ".join(filter(None, (step.do, step.target)))
+        value = {"targets": list(todo.targets), "did": [" ".join(c) for c in todo.commands]}
+        heals = step.do == "heal"
+        if heals:
+            _note(writer, PHASE, "healing", value)
+        else:
+            _note(writer, FAULT, what, value | dict(todo.notes))
+        self._do(todo)
+        if heals:
+            _note(writer, HEAL, what, value)
+
+    def _do(self, todo: Act) -> None:
+        for command in todo.commands:
+            # The acquirer's answer is all its knobs; what a person wants to know is the command.
+            said = run(*command) if command[0].endswith("fault.sh") else run(*command) and ""
+            self._say(said.strip().replace("\n", "; ") or " ".join(command))
+
+    def _judge(self, started: float) -> Result:
+        """Reads the truth until every effect is there, or it is too late for the last."""
+        played = history.read(ROOT / self.folder)
+        accounts = audit.accounts(played)
+        until = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            tables = self._auditor.everything(started, accounts)
+            records = audit.records(tables, time.time())
+            whole = History([*played.records, *records])
+            result = judge(self._scenario, self._seed, whole)
+            settled = all(result.checks[name].valid for name in _LATE)
+            if settled or time.monotonic() > until:
+                break
+            time.sleep(_PAUSE_SECONDS)
+        with closing(Writer(ROOT / self.folder)) as writer:
+            _write(writer, records)
+        return result
+
+    def _keep(self, result: Result) -> Result:
+        return keep(self._scenario, result, self.folder)
+
+
+def keep(scenario: Scenario, result: Result, folder: Path) -> Result:
+    """Writes the result and its page into the run's folder."""
+    where = ROOT / folder
+    where.mkdir(parents=True, exist_ok=True)
+    (where / RESULT).write_bytes(orjson.dumps(result.encode(), option=orjson.OPT_INDENT_2))
+    try:
+        played = history.read(where)
+    except FileNotFoundError:
+        played = History([])
+    (where / PAGE).write_text(page(scenario, result, played), encoding="utf-8")
+    return result
+
+
+def _write(writer: Writer, records: Iterable[Record]) -> None:
+    for record in records:
+        writer.write(record)
+
+
+def _note(writer: Writer, kind: str, key: str, value: object) -> None:
+    writer.write(Record(time.time(), "nemesis", "info", kind, key, value))

@@ -1,0 +1,194 @@
+"""The client's side of a run: does what each line of its input says, and tells what became of it.
+
+    begin    signs people up, puts the load on; tells `steady` after SECONDS, or `unsteady` and why
+    roles    tells who is the primary of what
+    stop     takes the load off, asks until every purchase is answered; tells `stopped`
+
+Each line out is a JSON object with `event`. When its input ends, so does it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+
+import orjson
+
+from gamedays.history import Writer
+from gamedays.workloads.buyers import Buyers
+from gamedays.workloads.edges import Edges
+from gamedays.workloads.observer import Observer, all_up, roles
+from gamedays.workloads.passers import Browsers, Newcomers
+from gamedays.workloads.registers import NewestOrder, SessionRegisters
+from gamedays.workloads.stage import CannotBegin, Person, Stage
+from loadtests.watch.collect import Addresses
+
+_BUYERS, _SESSION_REGISTERS, _NEWEST_REGISTERS = 8, 3, 3
+_SIGN_UPS_AT_ONCE = 2
+_SHOWS, _SEATS_LEFT = 8, 1_000
+_UP_SECONDS = 60.0
+_ANSWERED_SECONDS = 60.0
+"""How long after the load unanswered purchases are asked again: the cluster is healed by then."""
+
+
+class Client:
+    """All workloads of one run."""
+
+    def __init__(self, stage: Stage, options: argparse.Namespace, where: Addresses) -> None:
+        self._stage = stage
+        self._options = options
+        self._where = where
+        self._load: asyncio.Task[None] | None = None
+        self._observer = asyncio.create_task(Observer(stage, where).run())
+
+    async def obey(self, command: str) -> None:
+        """One command.
+
+        Raises:
+            CannotBegin: the cluster is not in its steady state.
+        """
+        match command:
+            case "begin":
+                await self._begin()
+            case "roles":
+                tell("roles", roles=await roles(self._where))
+            case "stop":
+                await self._stop()
+            case _:
+                tell("unknown", command=command)
+
+    async def _begin(self) -> None:
+        missing = await all_up(self._where, _UP_SECONDS)
+        if missing:
+            raise CannotBegin(missing)
+        stage, options = self._stage, self._options
+        stage.shows = await big_shows(stage.edges)
+        people = await sign_up(stage, _BUYERS + _SESSION_REGISTERS + _NEWEST_REGISTERS)
+        buyers, rest = people[:_BUYERS], people[_BUYERS:]
+        sessions, newest = rest[:_SESSION_REGISTERS], rest[_SESSION_REGISTERS:]
+        browsers = Browsers(stage, options.browsing)
+        stage.troubles.clear()
+        stage.load_begins()
+        self._load = asyncio.ensure_future(
+            _together(
+                browsers.probe(),
+                browsers.browse(),
+                Newcomers(stage).run(),
+                Buyers(stage, buyers, options.buying).run(),
+                *(SessionRegisters(stage, who).run() for who in sessions),
+                *(
+                    NewestOrder(stage, who, show).run()
+                    for who, show in zip(newest, stage.shows, strict=False)
+                ),
+            )
+        )
+        await asyncio.wait([self._load], timeout=options.steady)
+        if self._load.done():
+            self._load.result()
+            raise CannotBegin("the load ended by itself")
+        if stage.troubles:
+            raise CannotBegin(f"not steady before the fault: {', '.join(stage.troubles[:3])}")
+        tell("steady")
+
+    async def _stop(self) -> None:
+        self._stage.load_ends()
+        if self._load is not None:
+            await asyncio.wait([self._load], timeout=_ANSWERED_SECONDS)
+            self._stage.given_up.set()
+            await self._load
+        self._observer.cancel()
+        tell("stopped")
+
+
+def tell(event: str, **more: object) -> None:
+    """One line to whoever started this."""
+    sys.stdout.buffer.write(
+        orjson.dumps({"event": event, **more}, option=orjson.OPT_APPEND_NEWLINE)
+    )
+    sys.stdout.buffer.flush()
+
+
+async def big_shows(edges: Edges) -> list[int]:
+    """Shows that this run will not sell out.
+
+    Raises:
+        CannotBegin: there are none.
+    """
+    shows: list[int] = []
+    cursor = ""
+    while len(shows) < _SHOWS:
+        answer = await edges.send("GET", f"/shows?limit=100{cursor}")
+        if answer.status != 200:  # noqa: PLR2004
+            raise CannotBegin(f"no shows: {answer.status} {answer.error}")
+        page = answer.json()
+        shows += [s["id"] for s in page["items"] if s["seats_left"] >= _SEATS_LEFT]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    if not shows:
+        raise CannotBegin(f"no show has {_SEATS_LEFT} seats left")
+    return shows[:_SHOWS]
+
+
+async def sign_up(stage: Stage, count: int) -> list[Person]:
+    """People with accounts and sessions, a few at a time."""
+    gate = asyncio.Semaphore(_SIGN_UPS_AT_ONCE)
+
+    async def one() -> Person:
+        async with gate:
+            return await Person.sign_up(stage)
+
+    return list(await asyncio.gather(*(one() for _ in range(count))))
+
+
+async def _together(*workloads: object) -> None:
+    async with asyncio.TaskGroup() as group:
+        for workload in workloads:
+            group.create_task(workload)  # type: ignore[arg-type]
+
+
+async def serve(options: argparse.Namespace, env: Mapping[str, str]) -> int:
+    """Obeys until the input ends. 1 if something could not be done, which is told."""
+    lines = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    urls = env.get("EDGES", "http://127.0.0.1:8080").split(",")
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with closing(Writer(options.folder)) as writer:
+        async with Edges.open(urls) as edges:
+            stage = Stage(edges, writer, random.Random(options.seed))
+            return await _obey(Client(stage, options, Addresses.from_env(env)), lines)
+
+
+async def _obey(client: Client, lines: asyncio.StreamReader) -> int:
+    tell("ready")
+    while line := await lines.readline():
+        try:
+            await client.obey(line.decode().strip())
+        except* CannotBegin as group:
+            tell("unsteady", why="; ".join(map(str, group.exceptions)))
+            break
+    else:
+        return 0
+    return 1
+
+
+def main() -> int:
+    """Reads what it is to do."""
+    parser = argparse.ArgumentParser(description="the workloads of a game day")
+    parser.add_argument("folder", type=Path, help="of the run; the history is written there")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--buying", type=float, default=4.0, help="orders a second")
+    parser.add_argument("--browsing", type=float, default=10.0, help="looks a second")
+    parser.add_argument("--steady", type=float, default=8.0, help="seconds without a failure first")
+    return asyncio.run(serve(parser.parse_args(), os.environ))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

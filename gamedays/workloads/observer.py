@@ -1,0 +1,160 @@
+"""What the cluster knows of itself: looks at it while it is broken, writes down what changes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from gamedays.workloads.stage import Stage
+from loadtests.watch.collect import Addresses, Collector, host
+from loadtests.watch.seen import BalancerSeen, Gone, KafkaSeen, PostgresSeen, RedisSeen, Seen
+
+_BALANCERS_EVERY = 0.25
+_STORES_EVERY = 1.0
+_AWAY, _UP = "away", "up"
+_ADMIN_MS = 3_000
+
+log = logging.getLogger(__name__)
+
+
+def balancers(looks: Mapping[str, BalancerSeen | Gone]) -> dict[str, str]:
+    """Each balancer, and each instance in the eyes of those balancers that answer.
+
+    An instance counts as up while one of them would still send to it: what is measured is when all
+    have noticed. Balancers go by the name of their host (`balancer-a`).
+    """
+    states: dict[str, str] = {}
+    for name, look in looks.items():
+        states[f"{name}-1"] = _AWAY if isinstance(look, Gone) else _UP
+        if isinstance(look, Gone):
+            continue
+        for pool in look.pools:
+            for instance in pool.instances:
+                if states.get(instance.name) != _UP:
+                    states[instance.name] = instance.state
+    return states
+
+
+def stores(look: Seen) -> dict[str, str]:
+    """Each member of Redis, Kafka and Postgres, by the first word of somebody who answers."""
+    states: dict[str, str] = {}
+    if isinstance(look.redis, RedisSeen):
+        for member in look.redis.members:
+            role = "primary" if member.primary else "replica"
+            states[member.name] = role if member.well else _AWAY
+    if isinstance(look.kafka, KafkaSeen):
+        for broker in look.brokers:
+            states[f"{broker}-1"] = _UP if broker in look.kafka.brokers else _AWAY
+    for server, seen in look.postgres.items():
+        states[f"{server}-1"] = seen.role if isinstance(seen, PostgresSeen) else _AWAY
+    return states
+
+
+class Observer:
+    """Looks at balancers four times a second and at the stores once; writes what is new."""
+
+    def __init__(self, stage: Stage, where: Addresses) -> None:
+        self._stage = stage
+        self._where = where
+        self._known: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        # Apart: balancers are looked at more often, and their instances' metrics not at all.
+        async with (
+            Collector(replace(self._where, brokers=(), redis=())) as balancer_view,
+            Collector(replace(self._where, admins=())) as store_view,
+            asyncio.TaskGroup() as group,
+        ):
+            group.create_task(self._balancers(balancer_view))
+            group.create_task(self._stores(store_view))
+
+    async def _balancers(self, collector: Collector) -> None:
+        urls = self._where.admins
+        while True:
+            looks = await asyncio.gather(*(collector.balancer(url) for url in urls))
+            self._tell(balancers(dict(zip(map(host, urls), looks, strict=True))))
+            await asyncio.sleep(_BALANCERS_EVERY)
+
+    async def _stores(self, collector: Collector) -> None:
+        while True:
+            self._tell(stores(await collector.look()))
+            await asyncio.sleep(_STORES_EVERY)
+
+    def _tell(self, states: Mapping[str, str]) -> None:
+        for name, state in states.items():
+            if self._known.get(name) != state:
+                self._known[name] = state
+                self._stage.saw(name, state)
+
+
+async def all_up(where: Addresses, within: float) -> str:
+    """Waits until every balancer has two instances or more of every pool up; else says who is not.
+
+    An instance that is gone for good (a name of an older start) is not waited for.
+    """
+    missing = "nobody was asked"
+    async with Collector(replace(where, brokers=(), redis=())) as collector:
+        try:
+            async with asyncio.timeout(within):
+                while missing:
+                    looks = [await collector.balancer(url) for url in where.admins]
+                    missing = ", ".join(filter(None, map(_not_up, looks)))
+                    await asyncio.sleep(_BALANCERS_EVERY if missing else 0)
+        except TimeoutError:
+            pass
+    return missing
+
+
+def _not_up(look: BalancerSeen | Gone) -> str:
+    if isinstance(look, Gone):
+        return f"a balancer: {look.reason}"
+    states = {i.name: i.state for pool in look.pools for i in pool.instances if i.state != "gone"}
+    if len(states) < 2 * len(look.pools):
+        return f"{look.name} sees {len(states)} instances in {len(look.pools)} pools"
+    return ", ".join(f"{name} is {state}" for name, state in states.items() if state != _UP)
+
+
+async def roles(where: Addresses) -> dict[str, list[str]]:
+    """Who has which part now, by the words of nemeses/decisions.py; missing where nobody says."""
+    async with Collector(replace(where, admins=(), brokers=())) as collector:
+        look = await collector.look()
+    found: dict[str, list[str]] = {"primary of postgres": [], "standby of postgres": []}
+    if isinstance(look.redis, RedisSeen):
+        found["primary of redis"] = [m.name for m in look.redis.members if m.primary and m.well]
+    for server, seen in look.postgres.items():
+        if isinstance(seen, PostgresSeen):
+            role = "primary" if seen.role == "primary" else "standby"
+            found[f"{role} of postgres"].append(f"{server}-1")
+    try:
+        found |= await asyncio.to_thread(_kafka_roles, where.brokers)
+    except KafkaError as error:
+        log.warning("kafka does not say who leads: %s", type(error).__name__)
+    return found
+
+
+def _kafka_roles(brokers: Sequence[str]) -> dict[str, list[str]]:
+    """The leader of partition 0 of the topic orders, and that of the metadata."""
+    admin: Any = KafkaAdminClient(
+        bootstrap_servers=list(brokers),
+        request_timeout_ms=_ADMIN_MS,
+        bootstrap_timeout_ms=_ADMIN_MS,
+    )
+    try:
+        by_id = {b["broker_id"]: f"{b['host']}-1" for b in admin.describe_cluster()["brokers"]}
+        topic = admin.describe_topics(["orders"])[0]
+        quorum = admin.describe_metadata_quorum()
+    finally:
+        admin.close()
+    leader = topic["partitions"][0]["leader_id"]
+    controller = quorum["topics"][0]["partitions"][0]["leader_id"]
+    return {
+        "leader of kafka": [by_id[leader]],
+        "controller of kafka": [by_id[controller]],
+    }

@@ -1,0 +1,23 @@
+from gamedays.judging import Result, not_run
+from gamedays.measured import HEAD, rows
+from gamedays.scenario import load
+
+
+def result(gap: float, verdict: str = "pass", lost: int = 0) -> Result:
+    figures = {"ordering.gap_s": gap}
+    return Result(
+        "kill-zone", 1, verdict, {}, detect_s=gap / 2, recover_s=0.0, lost=lost, figures=figures
+    )
+
+
+def test_what_was_never_run_is_blank() -> None:
+    (row,) = rows([load("kill-zone")], [])[2:]
+    assert row.endswith("|  |  |  |  |  |")
+    assert row.startswith("| kill-zone | 8 s")
+
+
+def test_median_and_worst_are_told_and_who_failed_is_not_hidden() -> None:
+    runs = [result(1.0), result(2.0), result(9.0, "fail", lost=3), not_run("kill-zone", 1, "no")]
+    (row,) = rows([load("kill-zone")], runs)[2:]
+    assert row.endswith("| 2 of 3 | 2.0 s (9.0 s) | 1.0 s (4.5 s) | 0.0 s (0.0 s) | 3 · 0 |")
+    assert row.count(" | ") + 1 == HEAD.count(" | ") + 1

@@ -1,0 +1,69 @@
+from gamedays.workloads.observer import balancers, stores
+from loadtests.watch.seen import (
+    BalancerSeen,
+    Gone,
+    InstanceSeen,
+    KafkaSeen,
+    PoolSeen,
+    PostgresSeen,
+    RedisMember,
+    RedisSeen,
+    Seen,
+)
+
+
+def balancer(name: str, **states: str) -> BalancerSeen:
+    instances = tuple(InstanceSeen(f"orders-{z}-1", state=s) for z, s in states.items())
+    return BalancerSeen(name, "a", "east", 1.0, (PoolSeen("orders", "p2c", False, instances),))
+
+
+def test_an_instance_is_up_while_one_balancer_would_send_to_it() -> None:
+    seen = balancers(
+        {
+            "balancer-a": balancer("balancer-a-1", a="ejected", b="up"),
+            "balancer-b": balancer("balancer-b-1", a="up", b="up"),
+        }
+    )
+    assert seen == {
+        "balancer-a-1": "up", "balancer-b-1": "up", "orders-a-1": "up", "orders-b-1": "up",
+    }  # fmt: skip
+    both = balancers(
+        {
+            "balancer-a": balancer("balancer-a-1", a="ejected"),
+            "balancer-b": balancer("balancer-b-1", a="failing"),
+        }
+    )
+    assert both["orders-a-1"] != "up"
+
+
+def test_a_balancer_that_does_not_answer_has_no_say() -> None:
+    looks = balancers(
+        {"balancer-a": Gone("refused"), "balancer-b": balancer("balancer-b-1", a="gone")}
+    )
+    assert looks == {"balancer-a-1": "away", "balancer-b-1": "up", "orders-a-1": "gone"}
+
+
+def test_stores_are_named_as_the_fault_script_names_them() -> None:
+    look = Seen(
+        0.0,
+        kafka=KafkaSeen(frozenset({"kafka-a"}), {}, 0),
+        brokers=("kafka-a", "kafka-b"),
+        redis=RedisSeen(
+            "ok",
+            (
+                RedisMember("redis-a-1", "a", True, True, 5461, None),
+                RedisMember("redis-b-2", "b", False, True, 0, "redis-a-1"),
+                RedisMember("redis-c-1", "c", True, False, 0, None),
+            ),
+        ),
+        postgres={"postgres-a": PostgresSeen("primary"), "postgres-b": Gone("refused")},
+    )
+    assert stores(look) == {
+        "kafka-a-1": "up", "kafka-b-1": "away",
+        "redis-a-1": "primary", "redis-b-2": "replica", "redis-c-1": "away",
+        "postgres-a-1": "primary", "postgres-b-1": "away",
+    }  # fmt: skip
+
+
+def test_who_does_not_answer_tells_nothing_of_others() -> None:
+    assert stores(Seen(0.0, brokers=("kafka-a",))) == {}
