@@ -169,14 +169,15 @@ async def serve(options: argparse.Namespace, env: Mapping[str, str]) -> int:
 async def _obey(client: Client, lines: asyncio.StreamReader) -> int:
     tell("ready")
     while line := await lines.readline():
+        why: list[str] = []
         try:
             await client.obey(line.decode().strip())
         except* CannotBegin as group:
-            tell("unsteady", why="; ".join(map(str, group.exceptions)))
-            break
-    else:
-        return 0
-    return 1
+            why += map(str, group.exceptions)
+        if why:
+            tell("unsteady", why="; ".join(why))
+            return 1
+    return 0
 
 
 def main() -> int:
