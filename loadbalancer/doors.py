@@ -75,6 +75,8 @@ class Door:
 
     async def serve(self, service: Service) -> None:
         """Who comes from now on meets this; nobody is turned away meanwhile."""
+        if self._servers and service == self._service:
+            return
         new = [await self._server(one.dup(), service) for one in self._sockets]
         before, self._servers = self._servers, new
         self._service = service

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+from dataclasses import dataclass
 from time import monotonic as clock
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from loadbalancer.front import Front, Visitor
+    from loadbalancer.greeting import Announced
     from loadbalancer.pools.instance import Instance
     from loadbalancer.sides import Asker
     from loadbalancer.wire.limits import Limits
@@ -25,6 +26,17 @@ Address = tuple[str, int]
 _LOOK_SECONDS = 0.05
 GRACE_SECONDS = 1.0
 """For requests that were sent to us before their sender could know that we stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entrance:
+    """Makes what a new connection of a listener meets; the same for the same listener."""
+
+    made: type[Caller | tunnel.Caller]
+    front: Front
+
+    def __call__(self, announced: Announced) -> asyncio.Protocol:
+        return self.made(self.front, announced)
 
 
 class Network:
@@ -89,7 +101,7 @@ class Network:
         made = tunnel.Caller if settings.mode == "tcp" else Caller
         await self._doors[front.address].serve(
             Service(
-                partial(made, front),
+                _Entrance(made, front),
                 front.context,
                 settings.tls.handshake if settings.tls else 0.0,
                 settings.proxy_from,
