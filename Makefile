@@ -26,6 +26,10 @@ pause: ## freeze it: it takes connections and never answers
 	@scripts/fault.sh pause $(I) $(ZONE)
 cut: ## take it off the network
 	@scripts/fault.sh cut $(I) $(ZONE)
+split: ## drop every packet between it and the rest
+	@scripts/fault.sh split $(I) $(ZONE)
+slow: ## make each of its packets wait: make slow ZONE=a MS=200 (where the kernel has netem)
+	@scripts/fault.sh slow $(MS) $(I) $(ZONE)
 stop: ## stop it in order: it drains first
 	@scripts/fault.sh stop $(I) $(ZONE)
 acquirer: ## turn the outside company's knobs: make acquirer KNOBS="error_rate=1 latency_ms=500", KNOBS=default

@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # Breaks parts of the running cluster on purpose, and mends them:
 #   fault.sh kill|pause|cut|stop INSTANCE...|ZONE    orders-a-1, or a for all of zone a
+#   fault.sh split INSTANCE...|ZONE                  no packet passes between these and all others
+#   fault.sh slow MILLISECONDS INSTANCE...|ZONE      each packet of theirs waits so long
 #   fault.sh heal [INSTANCE...|ZONE]                 undoes every fault, whoever did it, and waits
 #   fault.sh list                                    instances, zones, states
-# What `cut` takes away is written to .state/cut, so that `heal` gives back the very same.
+# What `cut` takes away is written to .state/cut, so that `heal` gives back the very same. `split` and `slow`
+# are rules (scripts/rules.sh).
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=scripts/rules.sh
+. scripts/rules.sh
 
 readonly CUT=.state/cut AT_ONCE=8 HEAL_SECONDS=180
 readonly SERVICE='{{.Label "com.docker.compose.service"}}' NUMBER='{{.Label "com.docker.compose.container-number"}}'
@@ -119,7 +124,13 @@ await_health() {
 }
 
 action=${1:-}
-case $action in kill | pause | cut | stop | heal | list) shift ;; *) fail "fault.sh kill|pause|cut|stop INSTANCE|ZONE, heal, or list" ;; esac
+case $action in
+  kill | pause | cut | stop | split | slow | heal | list) shift ;;
+  *) fail "fault.sh kill|pause|cut|stop|split INSTANCE|ZONE, slow MILLISECONDS INSTANCE|ZONE, heal, or list" ;;
+esac
+mkdir -p "$(dirname "$CUT")"
+export -f cut_one
+export CUT
 everything=$(all)
 if [ -z "$everything" ]; then fail "Nothing runs in project $PROJECT. Start it with: make up"; fi
 
@@ -133,12 +144,18 @@ if [ "$action" = heal ]; then
   if [ $# -gt 0 ]; then targets=$(select_targets "$@"); fi
   mend "unpaused" paused docker unpause
   check_soon
+  lift_rules
   reconnect
   mend "started" 'exited|created|dead' docker start
   await_health
   exit
 fi
 
+if [ "$action" = slow ]; then
+  delay=${1:-}
+  case $delay in '' | *[!0-9]*) fail "How slow? fault.sh slow 200 orders-a-1: every packet waits 200 ms" ;; esac
+  shift
+fi
 if [ $# = 0 ]; then fail "Which? make $action I=orders-a-1, or make $action ZONE=a. There are: $(awk '{ printf "%s ", $1 }' <<<"$everything")"; fi
 chosen=$(select_targets "$@")
 targets=$(awk '$4 == "running"' <<<"$chosen")
@@ -149,9 +166,15 @@ case $action in
   kill) break_all "killed" docker kill ;;
   pause) break_all "paused" docker pause ;;
   stop) break_all "stopped" docker stop ;;
+  split)
+    split
+    done_to "split off"
+    ;;
+  slow)
+    slow "$delay"
+    done_to "slowed by $delay ms"
+    ;;
   cut)
-    mkdir -p "$(dirname "$CUT")"
-    export -f cut_one && export CUT
     # shellcheck disable=SC2016 # expands in the other shell
     awk '{ print $2 }' <<<"$targets" | xargs -P "$AT_ONCE" -n 1 bash -ec 'cut_one "$@"' _
     done_to "cut off"

@@ -151,7 +151,7 @@ _ACTS: dict[Do, Callable[[Step, Census, Roles, random.Random], Act]] = {
 """What does what. `random` is not here: it is drawn into other steps first."""
 
 
-_RANDOM_DO: tuple[Do, ...] = ("kill", "kill", "pause", "stop", "cut")
+_RANDOM_DO: tuple[Do, ...] = ("kill", "kill", "pause", "stop", "cut", "split")
 _RANDOM_AT_ONCE = 3
 _BREAK_S, _REST_S = (4.0, 20.0), (5.0, 15.0)
 _TROUBLE = ({"error_rate": 0.5}, {"hang_rate": 0.3}, {"latency_ms": 800.0, "error_rate": 0.1})

@@ -34,12 +34,12 @@ FaultResult = subprocess.CompletedProcess[str]
 
 
 class Cluster:
-    """Three idle containers that look like a cluster to fault.sh."""
+    """A few containers that look like a cluster to fault.sh."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, compose: str = COMPOSE) -> None:
         self.project = f"holdfast-test-fault-{uuid.uuid4().hex[:8]}"
         self.file = folder / "compose.yaml"
-        self.file.write_text(COMPOSE.format(project=self.project))
+        self.file.write_text(compose.format(project=self.project))
 
     def compose(self, *command: str) -> None:
         subprocess.run(
@@ -131,7 +131,7 @@ def test_several_faults_at_once_are_undone_together(cluster: Cluster) -> None:
     [
         (["kill", "orders-z-9"], "There are: balancer-a-1 orders-a-1 orders-b-1"),
         (["kill"], "make kill I=orders-a-1"),
-        (["explode"], "kill|pause|cut|stop"),
+        (["explode"], "kill|pause|cut|stop|split"),
     ],
 )
 def test_a_wrong_word_is_answered_with_the_right_ones(

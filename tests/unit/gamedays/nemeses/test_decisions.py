@@ -142,5 +142,13 @@ def test_chance_touches_one_zone_at_a_time_and_heals_after_each(seed: int) -> No
 
 def test_chance_knows_more_than_one_way() -> None:
     steps = [step for seed in range(25) for step in draw(STEP, CENSUS, rng(seed))]
-    assert {step.do for step in steps} == {"kill", "pause", "stop", "cut", "acquirer", "heal"}
+    assert {step.do for step in steps} == {
+        "kill",
+        "pause",
+        "stop",
+        "cut",
+        "split",
+        "acquirer",
+        "heal",
+    }
     assert {step.target for step in steps} >= {"zone a", "zone b", "zone c"}
