@@ -53,6 +53,9 @@ gameday: venv ## one of them: make gameday G=kill-zone SEED=7 (make gameday alon
 gamedays: venv ## all of them, one after the other; SHORT=1: the few that CI runs
 	@$(VENV)/python -m gamedays run $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED))
 
+gamedays-mutants: venv ## does each check catch the bug that is planted for it? BUG=no-inbox: one of them
+	@$(VENV)/python -m gamedays.planted $(BUG)
+
 ##@ Measure the balancer
 bench: ## beside HAProxy, nginx, Envoy: make bench ROUNDS=5 TIME=3s SCENARIOS=small,l4 PEERS=haproxy,holdfast
 	@scripts/bench.sh bench

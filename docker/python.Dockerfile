@@ -44,6 +44,12 @@ COPY --from=packages /opt/venv /opt/venv
 COPY --from=code /etc/holdfast /etc/holdfast
 COPY --from=code /app /app
 
+# With a bug in it, to see whether the checkers of game days see it; nothing of this is in `python`.
+FROM python AS planted
+COPY gamedays/__init__.py /app/gamedays/
+COPY gamedays/planted/*.py /app/gamedays/planted/
+COPY gamedays/planted/sitecustomize.py /app/
+
 FROM interpreter AS tools
 COPY --from=tools-packages /opt/venv /opt/venv
 COPY --from=tools-code /app /app

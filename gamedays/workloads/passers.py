@@ -11,7 +11,7 @@ from gamedays.workloads.stage import Stage
 PROBE_RATE = 10.0
 """A second: a gap is known to a tenth of a second."""
 
-NEWCOMER_RATE = 0.5
+NEWCOMER_RATE = 1.0
 """A second: hashing a password is the dearest thing that the cluster does."""
 
 _PATIENCE, _ATTEMPT = 3.0, 1.5

@@ -1,0 +1,211 @@
+"""The bugs, whose they are, and who has to catch them. The table at the bottom is all of it.
+
+Some also wait a little where a crash would do harm: they make likely what would else be rare.
+Nothing of the program is imported before a bug is planted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import uuid
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+_LATE_SECONDS = 3.0
+_BETWEEN_SECONDS = 2.0
+_LOOK_SECONDS = 0.2
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bug:
+    """One mistake.
+
+    Attributes:
+        does: what goes wrong, in a line.
+        programs: whose processes have it.
+        plant: puts it into this process.
+        scenario: the game day that has to fail.
+        caught_by: the check, by its name in the verdict, that has to say so.
+    """
+
+    does: str
+    programs: frozenset[str]
+    plant: Callable[[str], None]
+    scenario: str
+    caught_by: str
+
+
+def _replace(place: str, name: str, make: Callable[[Any], Any]) -> None:
+    """Puts `make(original)` in the place of `name` of a module, or of `module:Class`."""
+    module, _, inner = place.partition(":")
+    owner: Any = import_module(module)
+    if inner:
+        owner = getattr(owner, inner)
+    setattr(owner, name, make(vars(owner)[name]))
+
+
+def _acks_0(_: str) -> None:
+    def make(connect: Any) -> Any:
+        def hasty(client: Any, **settings: Any) -> Any:
+            if "acks" in settings:
+                settings |= {"acks": 0, "enable_idempotence": False}
+            return connect(client, **settings)
+
+        return hasty
+
+    _replace("chassis.bus.producer", "connect", make)
+
+
+def _no_inbox(_: str) -> None:
+    def make(_take_new: Any) -> Any:
+        async def take_all(_connection: Any, _consumer: str, events: Any) -> Any:
+            return list(events)
+
+        return take_all
+
+    _replace("chassis.bus.inbox", "take_new", make)
+
+
+def _commit_first(_: str) -> None:
+    def make(in_order: Any) -> Any:
+        async def committed_first(self: Any, partition: Any, records: Any, turn: int) -> None:
+            self._done.put((partition, records[-1].offset + 1, turn))
+            await asyncio.sleep(_BETWEEN_SECONDS)
+            await in_order(self, partition, records, turn)
+
+        return committed_first
+
+    _replace("chassis.bus.consumer:Consumer", "_in_order", make)
+
+
+def _unkeyed_retry(program: str) -> None:
+    if program == "balancer":
+        head = "loadbalancer.wire.request:RequestHead"
+        _replace(head, "repeatable", lambda _: property(lambda _self: True))
+        return
+
+    def make(add: Any) -> Any:
+        async def answered_late(self: Any, wanted: Any) -> Any:
+            owner = await add(self, wanted)
+            if wanted.idempotency_key is None:
+                await asyncio.sleep(_LATE_SECONDS)
+            return owner
+
+        return answered_late
+
+    _replace("services.sessions.store:Store", "add", make)
+
+
+def _no_seat_lock(_: str) -> None:
+    def make(_take_seats: Any) -> Any:
+        async def take(connection: Any, command: Any) -> list[int]:
+            rows = await connection.fetch(
+                "SELECT number FROM seats WHERE show_id = $1 AND order_id IS NULL"
+                " ORDER BY number LIMIT $2",
+                command.show_id,
+                command.seats,
+            )
+            await asyncio.sleep(_LOOK_SECONDS)
+            numbers = [row["number"] for row in rows]
+            await connection.execute(
+                "UPDATE seats SET order_id = $3 WHERE show_id = $1 AND number = ANY($2::int[])",
+                command.show_id,
+                numbers,
+                uuid.UUID(command.order_id),
+            )
+            return numbers
+
+        return take
+
+    _replace("services.orders.store", "_take_seats", make)
+
+
+def _no_key(_: str) -> None:
+    def make(first_with_key: Any) -> Any:
+        async def never_seen(connection: Any, command: Any) -> Any:
+            return await first_with_key(
+                connection, dataclasses.replace(command, key=uuid.uuid4().hex)
+            )
+
+        return never_seen
+
+    _replace("services.orders.store", "_first_with_key", make)
+
+
+def _charge_twice(_: str) -> None:
+    def make(call: Any) -> Any:
+        async def with_a_new_key(self: Any, service: str, *words: Any, **options: Any) -> Any:
+            if service == "acquirer":
+                options["headers"] = {**options["headers"], "Idempotency-Key": uuid.uuid4().hex}
+            return await call(self, service, *words, **options)
+
+        return with_a_new_key
+
+    _replace("chassis.mesh:MeshClient", "call", make)
+
+
+BUGS: dict[str, Bug] = {
+    "acks-0": Bug(
+        "events count as told when they are sent",
+        frozenset({"orders", "payments"}),
+        _acks_0,
+        "cut-kafka-leader",
+        "total-queue",
+    ),
+    "no-inbox": Bug(
+        "an event that comes again has its effect again",
+        frozenset({"orders", "tickets", "notifications"}),
+        _no_inbox,
+        "kill-consumer",
+        "total-queue",
+    ),
+    "commit-first": Bug(
+        "an event counts as done before its effect",
+        frozenset({"tickets", "notifications"}),
+        _commit_first,
+        "kill-consumer",
+        "total-queue",
+    ),
+    "unkeyed-retry": Bug(
+        "the balancer sends a POST without a key again",
+        frozenset({"balancer", "sessions"}),
+        _unkeyed_retry,
+        "kill-sessions",
+        "unkeyed once",
+    ),
+    "no-seat-lock": Bug(
+        "seats are looked at, and taken later",
+        frozenset({"orders"}),
+        _no_seat_lock,
+        "baseline",
+        "seats",
+    ),
+    "no-key": Bug(
+        "a key that comes again is a new order",
+        frozenset({"orders"}),
+        _no_key,
+        "kill-instance",
+        "set",
+    ),
+    "charge-twice": Bug(
+        "each try to charge a card has another key",
+        frozenset({"payments"}),
+        _charge_twice,
+        "acquirer-trouble",
+        "bank",
+    ),
+}
+
+
+def plant(name: str, program: str) -> None:
+    """Plants the bug, if it is one of this program's.
+
+    Raises:
+        ValueError: there is no such bug.
+    """
+    if name not in BUGS:
+        raise ValueError(f"PLANTED_BUG={name}: one of {', '.join(BUGS)}")
+    if program in BUGS[name].programs:
+        BUGS[name].plant(program)
