@@ -166,6 +166,8 @@ class Exchange(Tries):
             ejection = instance.ejection
             if head.status >= SERVER_ERROR or ejection.failures or ejection.errors:
                 self.judge(instance, head, now)
+            if head.status >= SERVER_ERROR and not self._lates and self._erred(instance, head, now):
+                return False
         if self._lates and not self._first(head, now):
             return False
         if self.tie is not None:

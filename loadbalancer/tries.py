@@ -251,6 +251,23 @@ class Tries(Asker):
             self._failures = self._failures or Failures(self.pool, self.tie)
             self._failures.add(self.instance, failure, now)
 
+    def _erred(self, instance: Instance, head: ResponseHead, now: float) -> bool:
+        """An answer that says `my fault`: is somebody else asked instead of passing it on?"""
+        settings = self.pool.settings
+        if not (settings.retry.errors and head.status in settings.eject.statuses):
+            return False
+        if _decided(head) or not self._received or not self.pool.another_does_better(instance):
+            return False
+        other = self._another(Failure.ERROR, now)
+        if other is None:
+            return False
+        self._drop_link()
+        self._note(f"status {head.status}", now)
+        self._leave()
+        self.pool.retried(instance)
+        self._try(other, now)
+        return True
+
     def _note(self, outcome: str, now: float) -> None:
         """How this try ended, for the access log."""
         if self.instance is not None:
@@ -307,8 +324,7 @@ class Tries(Asker):
         """The instance has answered: well, or not."""
         status = head.status
         if status >= SERVER_ERROR:
-            decided = status == _UNAVAILABLE and head.field(b"retry-after") != b""
-            self.pool.erred(instance, status, now, decided=decided)
+            self.pool.erred(instance, status, now, decided=_decided(head))
         elif instance.ejection.failures or instance.ejection.errors:
             instance.ejection.fine()
 
@@ -389,3 +405,8 @@ class Tries(Asker):
             pool.in_flight -= 1
             if pool.waiting:
                 pool.serve_waiting(now)
+
+
+def _decided(head: ResponseHead) -> bool:
+    """It says when to come back: that is a decision and no failure."""
+    return head.status == _UNAVAILABLE and head.field(b"retry-after") != b""

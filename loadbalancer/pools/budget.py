@@ -5,6 +5,7 @@
    more, once in 10 s. A share cannot reckon with it, since a dying instance breaks all at one
    moment, and a balancer that has just taken over has no requests to take a share of. It is bounded
    all the same: by Little's law it adds at most (usual seconds an answer takes) / 10 to the work.
+   For error answers it is at least what it takes to eject an instance: finding out costs nobody.
 """
 
 from __future__ import annotations

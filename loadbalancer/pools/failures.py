@@ -27,7 +27,8 @@ class Failures:
             self._unreachable = (*self._unreachable, instance)
         if failure is not Failure.STALE and instance not in self._instances:
             self._instances = (*self._instances, instance)
-            self._pool.failed(instance, failure, now)
+            if failure is not Failure.ERROR:  # it was judged by its answer
+                self._pool.failed(instance, failure, now)
 
     def another(
         self,
@@ -74,8 +75,11 @@ class Failures:
 def _grace(failure: Failure, failed: Instance, now: float) -> bool:
     """Did the instance drop this together with all that it had under way?
 
-    A broken connection says so; silence only once the instance is known to be silent.
+    A broken connection says so; silence only once the instance is known to be silent. And error
+    answers may be as many as it takes to eject who gives them.
     """
+    if failure is Failure.ERROR:
+        return failed.grace.take(max(failed.in_flight, failed.ejection.settings.errors), now)
     if failure is not Failure.RESET and failed.state is State.UP:
         return False
     return failed.grace.take(failed.in_flight, now)

@@ -205,7 +205,7 @@ class Pool:
             return
         if not instance.ejection.erred() or not self._may_eject(instance):
             return
-        if self._another_does_better(instance):
+        if self.another_does_better(instance):
             self._eject(instance, f"{instance.ejection.errors} in a row: status {status}", now)
 
     def retried(self, instance: Instance) -> None:
@@ -213,7 +213,8 @@ class Pool:
         instance.meter.retries += 1
         self.retries += 1
 
-    def _another_does_better(self, instance: Instance) -> bool:
+    def another_does_better(self, instance: Instance) -> bool:
+        """Is there one that is up and answered well the last time?"""
         return any(
             i.state is State.UP and not i.ejection.errors and not i.ejection.failures
             for i in self.instances.values()

@@ -3,7 +3,9 @@
 1. Nothing was sent: any request, on another instance; it costs no budget, since it did no work.
 2. Sent, but no answer began: only what may be repeated, whose body is still whole; in the budget,
    or by the grace for what an instance had under way when it failed (`budget.py`).
-3. An answer has begun: never. (The caller has part of it.)
+3. The answer has begun to be passed on: never. (The caller has part of it.) One that says
+   `my fault`, of which the caller has nothing yet, is as good as none where another instance does
+   better: as 2. If all err, the cause is behind them, and nothing is repeated.
 4. A pooled connection turned out to be dead: as 2, but it is no try and costs nothing; the
    instance did nothing wrong by closing a connection that was idle.
 """
@@ -25,6 +27,7 @@ class Failure(Enum):
     RESET = "connection broken"
     TIMEOUT = "no answer in time"
     NONSENSE = "answer not understood"
+    ERROR = "error answer"
 
 
 class Retry(Enum):

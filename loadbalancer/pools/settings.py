@@ -49,6 +49,9 @@ class RetrySettings:
     budget_min: int = 3
     hedge: bool = True
     """A late try is not hung up on while another instance is asked: the first answer counts."""
+    errors: bool = True
+    """An answer with one of `eject.statuses` is not passed on while another instance does better,
+    but for a 503 with Retry-After: that is a decision."""
     keep_body: int = 65_536
     """Bytes of a request's body kept for another try."""
 

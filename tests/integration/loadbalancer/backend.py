@@ -3,7 +3,7 @@
 /echo what was asked · /sleep/S answers late · /die breaks off unanswered · /half breaks off in the
 answer · /status/N · /stream/N pieces of 64 KiB · /raw/HEX those bytes · /counts what was asked for
 /only/NAME an error from NAME.
-SIGUSR1: not ready, draining. SIGUSR2: ready again. SIGTERM: gone.
+SIGUSR1: not ready, draining. SIGUSR2: ready again. SIGHUP: answers 500 from now on. SIGTERM: gone.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from collections import Counter
 
 COUNTS: Counter[str] = Counter()
 READY = [True]
+ERRS = [False]
 PIECE = b"z" * 65_536
 
 
@@ -37,7 +38,7 @@ async def body_of(reader: asyncio.StreamReader, fields: dict[str, str]) -> bytes
     return body
 
 
-async def one(  # noqa: C901, PLR0912 - a table of behaviours
+async def one(  # noqa: C901, PLR0911, PLR0912 - a table of behaviours
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str
 ) -> bool:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -52,6 +53,9 @@ async def one(  # noqa: C901, PLR0912 - a table of behaviours
     body = await body_of(reader, fields)
     COUNTS[f"{method} {target}"] += 1
     _, verb, *rest = target.partition("?")[0].split("/")
+    if ERRS[0] and verb != "readyz":
+        answer(writer, name, b"oh", status=500)
+        return True
     match verb:
         case "readyz":
             ready = READY[0]
@@ -111,6 +115,7 @@ def answer(writer: asyncio.StreamWriter, name: str, body: bytes, *, status: int 
 async def main() -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, lambda: READY.__setitem__(0, False))
+    loop.add_signal_handler(signal.SIGHUP, lambda: ERRS.__setitem__(0, True))
     loop.add_signal_handler(signal.SIGUSR2, lambda: READY.__setitem__(0, True))
     port, name = int(sys.argv[1]), sys.argv[2]
     server = await asyncio.start_server(lambda r, w: serve(r, w, name), "127.0.0.1", port)

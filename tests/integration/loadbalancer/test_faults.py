@@ -88,16 +88,18 @@ async def test_a_hung_backend_is_found_out_and_costs_one_try(cluster: Start, loa
     await asyncio.to_thread(made.wait_for, "x-a-1", "up")
 
 
-async def test_a_backend_that_errs_is_ejected_while_others_do_better(cluster: Start) -> None:
-    made = cluster(2, pool="eject = {errors = 3}")
-    bad = made.backends[0]
-    for _ in range(20):
-        # Even requests err; in turn, that is always the same backend.
-        first = made.ask("GET", "/x").headers["x-served-by"]
-        made.ask("GET", "/status/503" if first != bad.name else "/x")
-        if made.instance("x-a-1")["state"] == "ejected":
-            break
-    assert made.instance("x-a-1")["reason"] == "3 in a row: status 503"
+async def test_a_backend_that_errs_is_ejected_and_callers_see_nothing_of_it(
+    cluster: Start, load: Loads
+) -> None:
+    made = cluster(3)
+    made.backends[0].signal(signal.SIGHUP)
+    gets, posts = load(made.port, GET), load(made.port, KEYED)
+    await asyncio.to_thread(made.wait_for, "x-a-1", "ejected")
+    assert made.instance("x-a-1")["reason"] == "5 in a row: status 500"
+    await gets.reach(400)
+    await posts.reach(400)
+    assert (await gets.stop()).failed == 0
+    assert (await posts.stop()).failed == 0
 
 
 async def test_if_all_err_nobody_is_ejected(cluster: Start) -> None:

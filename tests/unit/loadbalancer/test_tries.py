@@ -213,3 +213,89 @@ def test_when_its_instance_falls_silent_an_unkeyed_post_still_waits(make: Make) 
     assert link.did == []
     script.answer(b"Content-Length: 0")
     assert script.caller.did == ["keep"]
+
+
+# ---- answers that say `my fault` -----------------------------------------------------------------
+
+OK = b"Content-Length: 0"
+
+
+@pytest.mark.parametrize(("start", "lines"), [(b"GET / HTTP/1.1", []), (POST, [KEY])])
+def test_an_error_answer_is_not_passed_on_while_another_instance_does_better(
+    make: Make, start: bytes, lines: list[bytes]
+) -> None:
+    script = make()
+    script.ask(*lines, start=start)
+    first = script.connect()
+    script.answer(b"Content-Length: 9", status=500, body=b"oh")
+    assert (script.caller.sent, first.did) == (b"", ["drop"])
+    second = script.connect()
+    assert second.instance is not first.instance
+    script.answer(OK)
+    assert script.caller.sent.startswith(b"HTTP/1.1 200 ")
+    assert first.instance.ejection.errors == 1
+    assert first.instance.ejection.failures == 0
+    assert script.pool.retries == 1
+    assert script.settled
+
+
+@pytest.mark.parametrize(
+    ("start", "status", "lines"),
+    [
+        (POST, 500, []),  # it may have had an effect
+        (b"GET / HTTP/1.1", 501, []),  # it would be the same everywhere
+        (b"GET / HTTP/1.1", 503, [b"Retry-After: 1"]),  # it is a decision
+    ],
+)
+def test_others_are(make: Make, start: bytes, status: int, lines: list[bytes]) -> None:
+    script = make()
+    script.ask(start=start)
+    script.connect()
+    script.answer(OK, *lines, status=status)
+    assert script.caller.sent.startswith(b"HTTP/1.1 %d " % status)
+    assert script.settled
+
+
+def test_if_all_err_nothing_is_repeated(make: Make) -> None:
+    script = make()
+    for _ in range(10):
+        script.ask()
+        script.connect()
+        script.answer(OK, status=500)
+        if script.exchange.phase is not Phase.DONE:
+            script.connect()
+            script.answer(OK, status=500)
+        assert script.caller.sent.startswith(b"HTTP/1.1 500 ")
+    assert script.pool.retries == 1
+    assert script.settled
+
+
+def test_it_can_be_switched_off(make: Make) -> None:
+    script = make(retry=RetrySettings(errors=False))
+    script.ask()
+    script.connect()
+    script.answer(OK, status=500)
+    assert script.caller.sent.startswith(b"HTTP/1.1 500 ")
+    assert script.settled
+
+
+def test_errors_now_and_then_are_repeated_within_the_budget(make: Make) -> None:
+    script = make(retry=RetrySettings(budget=0, budget_min=0))
+    for at in range(200):  # every other answer of one instance is an error: it is never ejected
+        script.ask()
+        while script.exchange.phase is not Phase.DONE:
+            bad = script.connect().instance.port == 0 and at % 4 < 2
+            script.answer(OK, status=500 if bad else 200)
+    assert script.pool.retries == 5
+    assert script.front.statuses[500] > 20
+
+
+def test_an_instance_that_always_errs_is_ejected_and_nobody_sees_it(make: Make) -> None:
+    script = make(3)
+    for _ in range(60):
+        script.ask()
+        while script.exchange.phase is not Phase.DONE:
+            bad = script.connect().instance.port == 0
+            script.answer(OK, status=500 if bad else 200)
+    assert set(script.front.statuses) == {200}
+    assert script.pool.instances["10.0.0.1:0"].ejection.active
