@@ -131,7 +131,11 @@ class Exchange(Tries):
                 caller.write(front.hop.interim(head))
             return True
         now = clock()
-        if not self._accept(head, now):
+        instance = self.instance
+        seldom = head.status >= SERVER_ERROR or self._lates or self.tie is not None
+        if instance is not None and (instance.ejection.failures or instance.ejection.errors):
+            seldom = True
+        if seldom and not self._accept(head, now):
             return False
         self.phase = ANSWERING
         self.answered_at = now
@@ -163,9 +167,7 @@ class Exchange(Tries):
         """Its instance is judged by it; is it the answer?"""
         instance = self.instance
         if instance is not None:
-            ejection = instance.ejection
-            if head.status >= SERVER_ERROR or ejection.failures or ejection.errors:
-                self.judge(instance, head, now)
+            self.judge(instance, head, now)
             if head.status >= SERVER_ERROR and not self._lates and self._erred(instance, head, now):
                 return False
         if self._lates and not self._first(head, now):

@@ -49,7 +49,7 @@ class Hop:
         if trusted and (head.forwarded_for or head.forwarded):
             lines += self._tell.further(head, peer, host)
         else:
-            lines.append(self._tell.first(peer, host))
+            lines.append(self._tell.known.get((peer, host)) or self._tell.first(peer, host))
         lines.append(self.via)
         if head.length is None:
             lines.append(b"Transfer-Encoding: chunked")

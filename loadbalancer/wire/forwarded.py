@@ -50,21 +50,19 @@ class Trust:
 class Teller:
     """Writes the lines that tell who asked. Those for untrusted callers repeat: they are kept."""
 
-    __slots__ = ("_known", "_scheme")
+    __slots__ = ("_scheme", "known")
 
     def __init__(self, scheme: bytes) -> None:
         self._scheme = scheme
-        self._known: dict[tuple[bytes, bytes], bytes] = {}
+        self.known: dict[tuple[bytes, bytes], bytes] = {}
+        """What `first` gave for a caller and a host, some of it."""
 
     def first(self, peer: bytes, host: bytes) -> bytes:
         """The lines for a request that begins with this caller, as far as is known."""
-        known = self._known.get((peer, host))
-        if known is None:
-            if len(self._known) >= _MEMO:
-                self._known.clear()
-            known = self._known[peer, host] = b"\r\n".join(
-                (b"X-Forwarded-For: " + peer, *self._own(host), self._element(peer, host))
-            )
+        if len(self.known) >= _MEMO:
+            self.known.clear()
+        lines = b"X-Forwarded-For: " + peer, *self._own(host), self._element(peer, host)
+        known = self.known[peer, host] = b"\r\n".join(lines)
         return known
 
     def further(self, head: RequestHead, peer: bytes, host: bytes) -> list[bytes]:

@@ -63,7 +63,7 @@ def test_what_is_kept_does_not_grow() -> None:
     teller = Teller(b"http")
     for n in range(5_000):
         teller.first(b"9.9.9.9", b"host-%d" % n)
-    assert len(teller._known) <= 1_024
+    assert len(teller.known) <= 1_024
 
 
 def test_a_further_hop_adds_itself_and_changes_nothing() -> None:
