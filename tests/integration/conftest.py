@@ -115,6 +115,7 @@ advertised.listeners=CLIENTS://127.0.0.1:$PORT,CONTROLLER://127.0.0.1:9093
 default.replication.factor=1
 min.insync.replicas=1
 offsets.topic.replication.factor=1
+group.min.session.timeout.ms=1000
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 END
@@ -172,16 +173,19 @@ StartService = Callable[..., Service]
 
 @pytest.fixture(scope="module")
 def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartService]:
-    """Called with a service's name and its variables, starts it and waits until it is ready."""
+    """Called with a service's name and its variables, starts it and waits until it is ready.
+
+    `launcher`: a module that runs it.
+    """
     logs = tmp_path_factory.mktemp("services")
     services: list[Service] = []
 
-    def start(name: str, **environment: str) -> Service:
+    def start(name: str, *, launcher: tuple[str, ...] = (), **environment: str) -> Service:
         port, number = free_port(), len(services) + 1
         given = {"INSTANCE": f"{name}-a-{number}", "DRAIN_SECONDS": "0"} | environment
         with (logs / f"{name}-{number}.log").open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", f"services.{name}.main"],
+                [sys.executable, "-m", *launcher, f"services.{name}.main"],
                 env={**os.environ, **given, "PORT": str(port)},
                 stdout=output,
                 stderr=subprocess.STDOUT,
