@@ -40,7 +40,6 @@ async def test_a_pool_that_hangs_and_overflows_slows_no_other(cluster: Start) ->
         )
         assert all(head.startswith(b"HTTP/1.1 200 ") for head in good)
         assert sum(not task.done() for task in bad) == ROOM + QUEUE
-        assert made.state()["in_flight"] == made.state()["retries"] == 0
         for task in bad:
             task.cancel()
         await asyncio.gather(*bad, return_exceptions=True)
