@@ -34,6 +34,8 @@ stop: ## stop it in order: it drains first
 	@scripts/fault.sh stop $(I) $(ZONE)
 acquirer: ## turn the outside company's knobs: make acquirer KNOBS="error_rate=1 latency_ms=500", KNOBS=default
 	@scripts/acquirer.sh $(KNOBS)
+switchover: ## hand the Postgres primary's part to its synchronous standby, in order
+	@scripts/switchover.sh
 heal: ## undo every fault
 	@scripts/fault.sh heal $(I) $(ZONE)
 

@@ -28,6 +28,7 @@ STORE_SECONDS = Histogram(
     "store_seconds", "time of a call or transaction", ["store", "operation"], buckets=_SECONDS
 )
 POSTGRES_CONNECTIONS = Gauge("postgres_connections", "connections of the pool", ["state"])
+POSTGRES_SERVER_CHANGES = Counter("postgres_server_changes", "times that another server was used")
 
 MESH_FAILOVERS = Counter("mesh_failovers", "calls sent again by another balancer", ["balancer"])
 

@@ -1,15 +1,21 @@
 """Postgres with failover in mind: nothing waits long, and what is safe to repeat is repeated.
 
-The DSN names several hosts with target_session_attrs=read-write, so that a new connection finds
-the primary wherever it is. No connection is made before it is needed: a process starts, listens
-and is live while Postgres is away.
+The DSN names all servers, and chassis.store.servers finds the one to use. No connection is made
+before it is needed: a process starts, listens and is live while Postgres is away.
+
+A call waits for a server for PATIENCE seconds, then it is for its caller to come back (503). Where
+the server had time to say goodbye (a switchover, a stop in order) its successor is a few seconds
+away, and the call waits for that, as long as its deadline lets it.
+
+A commit that waits for the synchronous standby is never cancelled: the server would call it done
+without the standby, and others would see it. Its connection is dropped instead, the server goes on
+waiting, and what the transaction held stays held until its fate is known.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -20,6 +26,7 @@ import asyncpg
 from chassis.metrics import POSTGRES_CONNECTIONS, STORE_ERRORS, STORE_SECONDS
 from chassis.resilience import remaining_or
 from chassis.store.errors import StoreUnavailable
+from chassis.store.servers import Servers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,9 +41,13 @@ else:
     Connection = asyncpg.pool.PoolConnectionProxy
     _BaseConnection = asyncpg.Connection
 
-_ACQUIRE_SECONDS = 0.8
+_PATIENCE_SECONDS = 0.8
+_FAREWELL_PATIENCE_SECONDS = 4.5
+_LEAST_SECONDS = 0.05  # with less time than this nothing is begun
+_DOUBT_SECONDS = 0.25
 _CONNECT_SECONDS = 1.0
 _COMMAND_SECONDS = 4.0
+_COMMIT_SECONDS = 3.5  # below the command's, whose end would be a cancellation
 _MIGRATE_SECONDS = 300
 _TRIES = 3
 _PAUSE_SECONDS = 0.05
@@ -51,6 +62,12 @@ _AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
+_STEPPED_DOWN = (
+    asyncpg.AdminShutdownError,
+    asyncpg.CannotConnectNowError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TargetServerAttributeNotMatched,
 )
@@ -78,26 +95,36 @@ class _Connection(_BaseConnection):
 class Database:
     """A pool of connections, and transactions on it."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], servers: Servers) -> None:
         self._pool = pool
+        self._servers = servers
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, dsn: str, *, size: int = 8) -> AsyncIterator[Database]:
-        """Makes the pool, without connecting; closes it at the end, within two seconds."""
+    async def open(
+        cls, dsn: str, *, size: int = 8, prefer: str | None = None
+    ) -> AsyncIterator[Database]:
+        """Makes the pool, without connecting; closes it at the end, within two seconds.
+
+        With `prefer`, a host of the DSN, it is for reading only: from that one while it answers.
+        """
+        servers = Servers(dsn, prefer=prefer)
         pool = await asyncpg.create_pool(
             dsn,
             min_size=0,
             max_size=size,
+            connect=servers.connect,
             connection_class=_Connection,
             timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
             max_inactive_connection_lifetime=0,
             server_settings={"jit": "off"},
         )
+        servers.on_change = lambda: _expire(pool)
         try:
-            yield cls(pool)
+            yield cls(pool, servers)
         finally:
+            await servers.aclose()
             try:
                 async with asyncio.timeout(2):
                     await pool.close()
@@ -105,8 +132,8 @@ class Database:
                 pool.terminate()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
-        async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
+    async def _connection(self, seconds: float) -> AsyncIterator[Connection]:
+        async with self._pool.acquire(timeout=seconds) as connection:
             size, idle = self._pool.get_size(), self._pool.get_idle_size()
             POSTGRES_CONNECTIONS.labels("busy").set(size - idle)
             POSTGRES_CONNECTIONS.labels("idle").set(idle)
@@ -122,8 +149,8 @@ class Database:
             StoreUnavailable: Postgres is away, or every connection is busy.
         """
 
-        async def once() -> T:
-            async with self._connection() as connection, connection.transaction():
+        async def once(seconds: float) -> T:
+            async with self._connection(seconds) as connection, _transaction(connection):
                 return await work(connection)
 
         return await self._persist("transact", once)
@@ -131,8 +158,8 @@ class Database:
     async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
         """Reads rows. For reading only: it is sent again when a connection breaks."""
 
-        async def once() -> list[asyncpg.Record]:
-            async with self._connection() as connection:
+        async def once(seconds: float) -> list[asyncpg.Record]:
+            async with self._connection(seconds) as connection:
                 return await connection.fetch(query, *args)
 
         return await self._persist("fetch", once)
@@ -145,8 +172,8 @@ class Database:
     async def execute(self, query: str, *args: Any) -> str:
         """Runs one statement that may be repeated without harm; returns its command tag."""
 
-        async def once() -> str:
-            async with self._connection() as connection:
+        async def once(seconds: float) -> str:
+            async with self._connection(seconds) as connection:
                 return await connection.execute(query, *args)
 
         return await self._persist("execute", once)
@@ -171,18 +198,19 @@ class Database:
     async def _apply(
         self, sources: Sequence[Path], fill: Callable[[Connection], Awaitable[None]] | None
     ) -> None:
-        async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
+        async with self._pool.acquire(timeout=_PATIENCE_SECONDS) as connection:
             await connection.execute(
                 "SET statement_timeout = 0; SET lock_timeout = 0; SET transaction_timeout = 0;"
                 "SET idle_in_transaction_session_timeout = 0"
             )
             try:
-                async with connection.transaction():
+                async with _transaction(connection):
                     await _migrate(connection, _sql_files(sources))
                     if fill is not None:
                         await fill(connection)
             finally:
-                await connection.execute("RESET ALL")
+                if not connection.is_closed():
+                    await connection.execute("RESET ALL")
 
     async def _fill_pool(self) -> None:
         """Opens every connection, and has the client learn the types of arrays on each.
@@ -192,28 +220,73 @@ class Database:
         async with AsyncExitStack() as held:
             for _ in range(self._pool.get_max_size()):
                 connection = await held.enter_async_context(
-                    self._pool.acquire(timeout=_ACQUIRE_SECONDS)
+                    self._pool.acquire(timeout=_PATIENCE_SECONDS)
                 )
                 await connection.fetch("SELECT $1::uuid[], $2::int[]", [], [])
 
-    async def _persist(self, operation: str, once: Callable[[], Awaitable[T]]) -> T:
-        """Up to three tries, within the request's deadline."""
-        began = time.perf_counter()
+    async def _persist(self, operation: str, once: Callable[[float], Awaitable[T]]) -> T:
+        """Tries again, on another connection, within its patience and the request's deadline."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        doubt = loop.call_later(_DOUBT_SECONDS, self._servers.doubt)
+        conflicts = 0
         try:
-            for last in [*[False] * (_TRIES - 1), True]:
+            while True:
                 try:
-                    return await once()
+                    result = await once(max(_LEAST_SECONDS, self._patience(began)))
                 except (*_AWAY, *_CONFLICT, *_CUT, TimeoutError) as error:
                     kind = type(error).__name__
                     STORE_ERRORS.labels("postgres", kind).inc()
-                    out_of_time = remaining_or(_COMMAND_SECONDS) < _ACQUIRE_SECONDS
-                    # All connections busy, or a server that hangs: another try adds to the jam.
-                    if last or out_of_time or isinstance(error, TimeoutError):
+                    self._note(error)
+                    conflicts += isinstance(error, (*_CONFLICT, *_CUT))
+                    if conflicts == _TRIES or self._patience(began) < _LEAST_SECONDS:
                         raise StoreUnavailable(f"Postgres: {kind}") from error
                     await asyncio.sleep(_PAUSE_SECONDS)
-            raise AssertionError  # the last try returns or raises
+                else:
+                    self._servers.heard()
+                    return result
         finally:
-            STORE_SECONDS.labels("postgres", operation).observe(time.perf_counter() - began)
+            doubt.cancel()
+            STORE_SECONDS.labels("postgres", operation).observe(loop.time() - began)
+
+    def _patience(self, began: float) -> float:
+        """Seconds that a call which began then may still wait for a server."""
+        farewell = self._servers.farewell
+        patience = _FAREWELL_PATIENCE_SECONDS if farewell else _PATIENCE_SECONDS
+        waited = asyncio.get_running_loop().time() - began
+        return min(patience - waited, remaining_or(_COMMAND_SECONDS) - _LEAST_SECONDS)
+
+    def _note(self, error: Exception) -> None:
+        away = isinstance(error, (OSError, asyncpg.PostgresConnectionError, *_STEPPED_DOWN))
+        if away and not isinstance(error, TimeoutError):
+            self._servers.lost(error)
+
+
+@asynccontextmanager
+async def _transaction(connection: Connection) -> AsyncIterator[None]:
+    """A transaction whose commit is given up only together with its connection."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield
+    except BaseException:
+        if not connection.is_closed():
+            await transaction.rollback()
+        raise
+    commit = asyncio.ensure_future(transaction.commit())
+    try:
+        await asyncio.wait({commit}, timeout=_COMMIT_SECONDS)
+    finally:
+        if not commit.done():
+            connection.terminate()
+            await asyncio.gather(commit, return_exceptions=True)
+    await commit
+
+
+def _expire(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """Connections to the server of before are closed as they come back."""
+    task = asyncio.ensure_future(pool.expire_connections())
+    task.add_done_callback(lambda t: t.exception())
 
 
 def _sql_files(sources: Sequence[Path]) -> list[Path]:

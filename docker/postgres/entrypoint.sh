@@ -1,7 +1,10 @@
 #!/bin/bash
-# Starts Postgres: makes an empty disk a cluster, brings roles and databases up to date, then becomes the
-# server, so that signals reach it. Whoever replaces this (Patroni) needs of it only provision.sh.
+# Starts Postgres. With ETCD_NODES it is a member of the replicated cluster (member.sh). Without, it is a
+# server by itself, for tests: an empty disk is made a cluster, roles and databases are brought up to
+# date, then this becomes the server, so that signals reach it.
 set -euo pipefail
+
+if [ -n "${ETCD_NODES:-}" ]; then exec bash /etc/holdfast/member.sh; fi
 
 export PGDATA=/data/postgres PGHOST=/tmp PGUSER=postgres
 readonly config=/etc/holdfast/postgresql.conf provision=/etc/holdfast/provision.sh

@@ -5,7 +5,7 @@
 # Environment: <SERVICE>_DB_PASSWORD of each, POSTGRES_PASSWORD. Connects as psql does (PGHOST, PGUSER).
 set -euo pipefail
 
-readonly services=${*:-catalog sessions orders tickets notifications acquirer}
+readonly services="catalog sessions orders tickets notifications acquirer"
 as_superuser() { psql -XqAt --set ON_ERROR_STOP=1 --dbname postgres; }
 
 as_superuser <<'SQL'

@@ -143,6 +143,9 @@ async def _first_with_key(connection: Connection, command: PlaceOrder) -> Order 
 
     While another transaction holds the key this waits for it, up to the server's lock_timeout:
     long enough for the server to cut off one that stands still.
+
+    What was found is locked for sharing only because that is a write: it makes the commit of a
+    replay wait for the standby, so that what is acknowledged again is on two machines again.
     """
     account_id = uuid.UUID(command.account_id)
     claimed = await connection.fetchval(
@@ -159,7 +162,7 @@ async def _first_with_key(connection: Connection, command: PlaceOrder) -> Order 
         "SELECT k.fingerprint, o.id, o.account_id, o.show_id, 'pending' AS status, o.seats,"
         " o.amount, o.currency, o.created_at"
         " FROM idempotency_keys k JOIN orders o ON o.id = k.order_id"
-        " WHERE k.account_id = $1 AND k.key = $2",
+        " WHERE k.account_id = $1 AND k.key = $2 FOR SHARE OF k",
         account_id,
         command.key,
     )
