@@ -47,7 +47,7 @@ _LEAST_SECONDS = 0.05  # with less time than this nothing is begun
 _DOUBT_SECONDS = 0.25
 _CONNECT_SECONDS = 1.0
 _COMMAND_SECONDS = 4.0
-_COMMIT_SECONDS = 3.5  # below the command's, whose end would be a cancellation
+_COMMIT_SECONDS = 2.0  # below the command's, whose end would be a cancellation
 _MIGRATE_SECONDS = 300
 _TRIES = 3
 _PAUSE_SECONDS = 0.05
@@ -273,9 +273,10 @@ async def _transaction(connection: Connection) -> AsyncIterator[None]:
         if not connection.is_closed():
             await transaction.rollback()
         raise
+    seconds = min(_COMMIT_SECONDS, remaining_or(_COMMAND_SECONDS) - _LEAST_SECONDS)
     commit = asyncio.ensure_future(transaction.commit())
     try:
-        await asyncio.wait({commit}, timeout=_COMMIT_SECONDS)
+        await asyncio.wait({commit}, timeout=max(_LEAST_SECONDS, seconds))
     finally:
         if not commit.done():
             connection.terminate()

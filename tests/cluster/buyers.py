@@ -19,6 +19,8 @@ from typing import Any
 import httpx
 
 SECONDS_PER_REQUEST = 15.0
+GIVE_UP_SECONDS = 60.0
+COME_BACK = {(503, "store-unavailable"), (409, "request-in-progress")}
 BIG_SHOW_SEATS = 2_000
 
 
@@ -156,6 +158,37 @@ class Load:
             self.tally.failures.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
             return None
         return answer
+
+
+class PatientLoad(Load):
+    """Buyers who come back with the same key when they are told to (503, 409 with Retry-After)."""
+
+    told_to_come_back = 0
+
+    async def _buy(self, n: int) -> None:
+        account = self._accounts[n % len(self._accounts)]
+        show, key = self._shows[n % len(self._shows)], uuid.uuid4().hex
+        body = {"show_id": show, "seats": 1 + n % 3}
+        headers = {**account.headers, "Idempotency-Key": key}
+        self.tally.requests += 1
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while True:
+                try:
+                    answer = await self._edges.send("POST", "/orders", json=body, headers=headers)
+                except httpx.HTTPError as error:
+                    self.tally.failures.append(f"order: {error!r}")
+                    return
+                if answer.status_code in (200, 201):
+                    break
+                if (answer.status_code, answer.json()["type"]) not in COME_BACK:
+                    self.tally.failures.append(f"order: {answer.status_code} {answer.text[:200]}")
+                    return
+                self.told_to_come_back += 1
+                await asyncio.sleep(int(answer.headers["Retry-After"]))
+        order = answer.json()
+        self.tally.acknowledged[order["id"]] = account
+        self.tally.keys[key] = order["id"]
+        self.tally.seats += [(show, seat) for seat in order["seats"]]
 
 
 async def undecided(edges: Edges, tally: Tally, seconds: float = 60) -> dict[str, str]:
