@@ -47,16 +47,15 @@ _ROLE = (
 )
 _DSN = re.compile(r"(\w+://(?:[^/?]*@)?)([^/?]*)(.*)", re.DOTALL)
 _SILENT = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-# Its machine lives and says that it is no primary any more: it had time to hand over, or is
-# replaced by who watches it there. From one that vanished nothing is heard.
+# It says that it is no primary any more: it had time to hand over.
 _FAREWELL = (
     asyncpg.AdminShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TargetServerAttributeNotMatched,
-    ConnectionRefusedError,
 )
 _FAREWELL_SECONDS = 5.0
+_REFUSING_SECONDS = 0.4  # a machine that dies may refuse for a moment; one that lives goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,7 @@ class Servers:
         self._check: asyncio.Task[None] | None = None
         self._connections: WeakSet[Connection] = WeakSet()
         self._farewell_at: float | None = None
+        self._refused_at: float | None = None
         self._heard = 0.0
         self._found_at = 0.0
         self.on_change: Callable[[], None] = lambda: None
@@ -136,13 +136,23 @@ class Servers:
 
     @property
     def farewell(self) -> bool:
-        """Whether the server in use said goodbye some seconds ago: another one comes soon."""
+        """Whether a server said goodbye some seconds ago.
+
+        Another one comes soon, and a moment later a standby for it, without which no commit ends.
+        """
         at = self._farewell_at
         return at is not None and asyncio.get_running_loop().time() - at < _FAREWELL_SECONDS
 
     def _note(self, error: Exception) -> None:
-        if self._farewell_at is None and isinstance(error, _FAREWELL):
-            self._farewell_at = asyncio.get_running_loop().time()
+        """Whether the server that was used says goodbye, or its machine lives without it."""
+        now = asyncio.get_running_loop().time()
+        if isinstance(error, ConnectionRefusedError):
+            self._refused_at = self._refused_at or now
+            farewell = now - self._refused_at >= _REFUSING_SECONDS
+        else:
+            farewell = isinstance(error, _FAREWELL)
+        if farewell and not self.farewell:
+            self._farewell_at = now
 
     def doubt(self) -> None:
         """Somebody has waited for a while: finds out whether the server is there at all."""
@@ -220,7 +230,7 @@ class Servers:
         self._address = found.address
         self.heard()
         self._found_at = self._heard
-        self._farewell_at = None
+        self._refused_at = None
         if changed:
             POSTGRES_SERVER_CHANGES.inc()
             log.info("postgres", extra={"server": found.server.host, "standby": found.standby})

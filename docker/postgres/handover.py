@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 PATRONI = "http://127.0.0.1:8008"
@@ -57,17 +58,24 @@ def hand_over() -> str:
     if primary is None or standby is None:
         raise RuntimeError(f"Needs a primary and a synchronous standby, and there is: {before}")
     began = time.monotonic()
-    try:
-        ask("/switchover", {"leader": primary, "candidate": standby}, WITHIN_SECONDS)
-    except urllib.error.HTTPError as error:
-        raise RuntimeError(f"Patroni refuses: {error.read().decode()}") from error
-    while time.monotonic() - began < WITHIN_SECONDS:
-        now = roles()
-        if now.get("leader") == standby and "sync_standby" in now:
-            seconds = time.monotonic() - began
-            next_one = now["sync_standby"]
-            return f"{primary} handed over to {standby} in {seconds:.1f} s; standby: {next_one}"
-        time.sleep(AGAIN_SECONDS)
+    led: float | None = None
+    with ThreadPoolExecutor(1) as thread:
+        # Patroni answers only some seconds after all is done, or at once if it refuses.
+        asked = thread.submit(
+            ask, "/switchover", {"leader": primary, "candidate": standby}, WITHIN_SECONDS
+        )
+        while time.monotonic() - began < WITHIN_SECONDS:
+            if asked.done() and isinstance(refused := asked.exception(), urllib.error.HTTPError):
+                raise RuntimeError(f"Patroni refuses: {refused.read().decode()}")
+            now, seconds = roles(), time.monotonic() - began
+            if now.get("leader") == standby:
+                led = led or seconds
+                if "sync_standby" in now:
+                    return (
+                        f"{primary} handed over to {standby}: primary after {led:.1f} s,"
+                        f" with {now['sync_standby']} as its standby after {seconds:.1f} s"
+                    )
+            time.sleep(AGAIN_SECONDS)
     raise RuntimeError(f"{standby} is not the primary with a standby of its own: {roles()}")
 
 

@@ -15,7 +15,7 @@ rest, by its own rules, as if the lease had ended.
 
 It does not have to be right: a primary that lives after all cannot acknowledge anything without
 this standby, and Patroni changes who that is by compare-and-swap on a key that a promotion changes
-first. What a mistake costs is an interruption. docs/decisions/0007-postgres-failover.md has the
+first. What a mistake costs is an interruption. docs/decisions/0008-postgres-failover.md has the
 whole of it.
 
 Only the standard library: it runs on Debian's Python, in 15 MiB.
