@@ -1,0 +1,119 @@
+"""Who may take a primary's lease away, and when."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from docker.postgres import successor
+from docker.postgres.successor import Etcd, Key, View, dead, read_view, removal
+
+PREFIX = "/holdfast/east/"
+ME, PRIMARY, OTHER = "postgres-b-1", "postgres-a-1", "postgres-c-1"
+STREAMS = {"role": "replica", "replication_state": "streaming"}
+ALONE = {"role": "replica", "replication_state": "in archive recovery"}
+
+
+def node(name: str, value: Any, revision: int = 1, lease: int = 0) -> dict[str, str]:
+    text = value if isinstance(value, str) else json.dumps(value)
+    code = [base64.b64encode(t.encode()).decode() for t in (PREFIX + name, text)]
+    return {"key": code[0], "value": code[1], "mod_revision": str(revision), "lease": str(lease)}
+
+
+def nodes(**more: Any) -> list[dict[str, str]]:
+    given = {"sync": {"leader": PRIMARY, "sync_standby": ME}, "config": {"ttl": 20}} | more
+    return [
+        node("leader", PRIMARY, 7, 99),
+        node("sync", given["sync"], 8),
+        node("config", given["config"]),
+        *(node(f"members/{m}", {"api_url": f"http://{m}/"}) for m in (PRIMARY, ME, OTHER)),
+    ]
+
+
+class ScriptedEtcd(Etcd):
+    """Answers as told, and remembers whether the leader was taken out."""
+
+    def __init__(self, left: int, **more: Any) -> None:
+        super().__init__(["etcd"], PREFIX)
+        self._left = left
+        self._more = more
+        self.taken_out = False
+
+    def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        if path == "/v3/kv/range":
+            return {"kvs": nodes(**self._more)}
+        if path == "/v3/lease/timetolive":
+            return {"grantedTTL": "20", "TTL": str(self._left)}
+        self.taken_out = True
+        return {"succeeded": True}
+
+
+class InOrder:
+    """In place of threads."""
+
+    map = staticmethod(map)
+
+
+def look(etcd: ScriptedEtcd, monkeypatch: pytest.MonkeyPatch, **status: Any) -> bool:
+    answers = {PRIMARY: None, ME: ALONE, OTHER: ALONE} | {
+        f"postgres-{zone}-1": answer for zone, answer in status.items()
+    }
+    monkeypatch.setattr(successor, "_status", lambda url: answers[url[7:-1]])
+    successor.look(etcd, ME, InOrder())  # type: ignore[arg-type]
+    return etcd.taken_out
+
+
+def test_a_dead_primary_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert look(ScriptedEtcd(left=14), monkeypatch)
+
+
+def test_a_lease_that_was_renewed_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not look(ScriptedEtcd(left=16), monkeypatch)
+
+
+def test_only_the_synchronous_standby_acts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for sync in (
+        {"leader": PRIMARY, "sync_standby": OTHER},
+        {"leader": PRIMARY, "sync_standby": None},
+        {"leader": OTHER, "sync_standby": ME},  # of somebody who is not the leader
+    ):
+        assert not look(ScriptedEtcd(left=1, sync=sync), monkeypatch), sync
+
+
+def test_nobody_acts_while_patroni_is_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not look(ScriptedEtcd(left=1, config={"pause": True}), monkeypatch)
+
+
+def test_a_primary_that_answers_or_is_received_from_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not look(ScriptedEtcd(left=1), monkeypatch, a={"role": "primary"})
+    assert not look(ScriptedEtcd(left=1), monkeypatch, b=STREAMS)
+    assert not look(ScriptedEtcd(left=1), monkeypatch, c=STREAMS)
+    assert look(ScriptedEtcd(left=1), monkeypatch, c=None)  # who is gone as well says nothing
+
+
+def test_dead_needs_silence_and_nobody_who_receives() -> None:
+    assert dead(None, [])
+    assert dead(None, [None, ALONE])
+    assert not dead(None, [None, STREAMS])
+    assert not dead({}, [])
+
+
+def test_what_was_seen_must_still_hold() -> None:
+    view = read_view(nodes(), PREFIX)
+    assert view.leader == Key(PRIMARY, 7, 99)
+    assert view.standby == ME
+    transaction = removal(view, PREFIX)
+    assert [c["mod_revision"] for c in transaction["compare"]] == ["7", "8"]
+    assert {c["target"] for c in transaction["compare"]} == {"MOD"}
+    deleted = [
+        base64.b64decode(s["request_delete_range"]["key"]).decode() for s in transaction["success"]
+    ]
+    assert deleted == [f"{PREFIX}leader", f"{PREFIX}members/{PRIMARY}"]
+
+
+def test_without_a_leader_there_is_nothing_to_take_out() -> None:
+    with pytest.raises(ValueError, match="no leader"):
+        removal(View(None, None), PREFIX)
