@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from gamedays.checkers.acknowledged import ORDER
 from gamedays.history import TRUTH, History, Record
+
+_QUERY_SECONDS = 20
 
 Rows = list[dict[str, Any]]
 Tables = dict[str, Rows]
@@ -37,6 +39,11 @@ QUIET = Question(
     },
 )
 """How many orders are undecided, and events untold: nothing may be under way when a run begins."""
+
+PRIMARY_ONLY = """\\connect postgres
+DO $$ BEGIN IF pg_is_in_recovery() THEN RAISE 'a standby'; END IF; END $$;
+"""
+"""What psql is to read first: another server than the primary answers nothing."""
 
 COUNTS = (
     Question(
@@ -67,9 +74,10 @@ EFFECTS = (
         "tickets",
         {"tickets": "SELECT order_id, seat, show_id FROM tickets WHERE issued_at >= :start"},
     ),
+    Question("orders", {"sold": "SELECT DISTINCT show_id FROM orders WHERE created_at >= :start"}),
     Question("acquirer", {"charged": "SELECT reference FROM charges WHERE created_at >= :start"}),
 )
-"""What happened since the start, to whichever order."""
+"""What happened since the start, to whichever order, and what was sold."""
 
 LEDGER = Question(
     "orders",
@@ -78,15 +86,16 @@ LEDGER = Question(
         " o.created_at < :start AS earlier, o.account_id = ANY(:accounts) AS ours"
         " FROM orders o LEFT JOIN idempotency_keys k ON k.order_id = o.id"
         " WHERE o.created_at >= :start OR o.id = ANY(:ids)",
-        "shows": "SELECT id, seats_total FROM shows WHERE id IN (:sold)",
+        "shows": "SELECT id, seats_total FROM shows WHERE id = ANY(:sold)",
         "sales": "SELECT id, show_id, seats FROM orders"
-        " WHERE status <> 'declined' AND show_id IN (:sold)",
+        " WHERE status <> 'declined' AND show_id = ANY(:sold)",
         "seats": "SELECT show_id, number, order_id FROM seats"
-        " WHERE order_id IS NOT NULL AND show_id IN (:sold)",
+        " WHERE order_id IS NOT NULL AND show_id = ANY(:sold)",
     },
 )
 """The orders of the run, and those that anything happened to; the seats of the shows they sold."""
 
+# Every order of the run was charged after the run began, so its charge is found by its time.
 CHARGES = Question(
     "acquirer",
     {
@@ -97,53 +106,78 @@ CHARGES = Question(
 """The acquirer's own ledger, about all of these."""
 
 
-def script(question: Question, start: float, ids: Iterable[str], accounts: Iterable[str]) -> str:
-    """What psql is to read: one line of JSON out for each table, all of one moment.
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a run is about, as far as it is known.
+
+    Attributes:
+        start: when it began, in seconds since the epoch.
+        orders: that anything happened to since.
+        accounts: of its buyers.
+        shows: that were sold since.
+    """
+
+    start: float
+    orders: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+    shows: frozenset[int] = frozenset()
+
+
+def script(questions: Iterable[Question], scope: Scope) -> str:
+    """What psql is to read: one line of JSON out for each table, all of a database at one moment.
 
     Args:
-        question: what to ask.
-        start: seconds since the epoch.
-        ids: of orders.
-        accounts: of the run.
+        questions: what to ask; one connection asks all of them, since coming in takes longest.
+        scope: what of it.
 
     Raises:
-        ValueError: one of these is no UUID.
+        ValueError: an order or account is no UUID.
     """
-    orders = sorted({str(uuid.UUID(i)) for i in ids})
-    owners = sorted({str(uuid.UUID(a)) for a in accounts})
-    names = "{" + ",".join(orders) + "}"
-    moment = f"to_timestamp({start:.6f})"
+    names = "{" + ",".join(sorted(str(uuid.UUID(order)) for order in scope.orders)) + "}"
+    owners = "{" + ",".join(sorted(str(uuid.UUID(who)) for who in scope.accounts)) + "}"
+    shows = "{" + ",".join(str(show) for show in sorted(scope.shows)) + "}"
     words = {
-        ":start": moment,
-        ":accounts": f"'{{{','.join(owners)}}}'::uuid[]",
+        ":start": f"to_timestamp({scope.start:.6f})",
+        ":accounts": f"'{owners}'::uuid[]",
         ":ids": f"'{names}'::uuid[]",
         ":names": f"'{names}'::text[]",
-        ":sold": f"SELECT show_id FROM orders WHERE created_at >= {moment}",  # noqa: S608 - a number
+        ":sold": f"'{shows}'::int[]",
     }
-    lines = ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"]
-    for query in question.queries.values():
-        for word, text in words.items():
-            query = query.replace(word, text)  # noqa: PLW2901
-        lines.append(f"SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]') FROM ({query}) AS t;")  # noqa: S608 - ours, and UUIDs
-    return "\n".join([*lines, "COMMIT;", ""])
+    lines: list[str] = []
+    for question in questions:
+        lines.append(f"\\connect {question.database}")
+        lines.append(f"SET statement_timeout = '{_QUERY_SECONDS}s';")
+        lines.append("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;")
+        lines += [_select(query, words) for query in question.queries.values()]
+        lines.append("COMMIT;")
+    return "\n".join([*lines, ""])
 
 
-def read(question: Question, output: str) -> Tables:
+def _select(query: str, words: Mapping[str, str]) -> str:
+    for word, text in words.items():
+        query = query.replace(word, text)
+    return f"SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]') FROM ({query}) AS t;"  # noqa: S608 - ours, and UUIDs
+
+
+def read(questions: Iterable[Question], output: str) -> Tables:
     """The tables in psql's output.
 
     Raises:
         ValueError: it is not one line of JSON for each.
     """
+    tables = [table for question in questions for table in question.queries]
     lines = [line for line in output.splitlines() if line]
-    if len(lines) != len(question.queries):
-        raise ValueError(f"{question.database} answered {len(lines)} tables: {output[:200]!r}")
-    return dict(zip(question.queries, map(orjson.loads, lines), strict=True))
+    if len(lines) != len(tables):
+        raise ValueError(f"{len(lines)} tables of {len(tables)}: {output[:200]!r}")
+    return dict(zip(tables, map(orjson.loads, lines), strict=True))
 
 
-def touched(effects: Tables) -> set[str]:
-    """The orders that anything happened to."""
-    found = {row["order_id"] for table in ("email", "text", "tickets") for row in effects[table]}
-    return found | {row["reference"] for row in effects["charged"] if _is_uuid(row["reference"])}
+def widened(scope: Scope, effects: Tables) -> Scope:
+    """The scope, with what the effects tell."""
+    orders = {row["order_id"] for table in ("email", "text", "tickets") for row in effects[table]}
+    orders |= {row["reference"] for row in effects["charged"] if _is_uuid(row["reference"])}
+    shows = frozenset(row["show_id"] for row in effects["sold"])
+    return replace(scope, orders=frozenset(orders), shows=shows)
 
 
 def _is_uuid(text: str) -> bool:
@@ -154,9 +188,9 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def accounts(history: History) -> set[str]:
+def accounts(history: History) -> frozenset[str]:
     """The buyers of a run: their orders are those that it acknowledges."""
-    return {operation.asked["account"] for operation in history.of(ORDER)}
+    return frozenset(operation.asked["account"] for operation in history.of(ORDER))
 
 
 def records(tables: Tables, now: float) -> list[Record]:

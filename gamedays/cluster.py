@@ -7,14 +7,14 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from gamedays import audit
-from gamedays.audit import Question, Tables
+from gamedays.audit import Question, Scope, Tables
 from gamedays.nemeses.decisions import FAULT_SCRIPT, Instance, read_census
 
 ROOT = Path(__file__).parents[1]
@@ -68,51 +68,36 @@ class Auditor:
     def __init__(self, project: str) -> None:
         self._project = project
 
-    def ask(
-        self,
-        question: Question,
-        start: float,
-        ids: Iterable[str] = (),
-        accounts: Iterable[str] = (),
-    ) -> Tables:
-        """The answer to one question.
+    def ask(self, questions: Sequence[Question], scope: Scope) -> Tables:
+        """The answers.
 
         Raises:
             CommandFailed: no primary answers.
         """
-        text = audit.script(question, start, ids, accounts)
-        return audit.read(question, self._psql(self._primary(), question.database, text))
-
-    def everything(self, start: float, accounts: Iterable[str]) -> Tables:
-        """All that the checkers want to know of a run that began at `start`.
-
-        Raises:
-            CommandFailed: no primary answers.
-        """
-        tables: Tables = {}
-        for question in (*audit.EFFECTS, *audit.COUNTS):
-            tables |= self.ask(question, start)
-        tables |= self.ask(audit.LEDGER, start, audit.touched(tables), accounts)
-        ids = {row["id"] for row in tables["orders"]} | audit.touched(tables)
-        tables |= self.ask(audit.CHARGES, start, ids)
-        del tables["charged"]
-        return tables
-
-    def _primary(self) -> str:
+        text = audit.PRIMARY_ONLY + audit.script(questions, scope)
         servers = [i.name for i in census() if i.program == "postgres" and i.state == "running"]
+        why = "none runs"
         for server in servers:
             try:
-                standby = self._psql(server, "postgres", "SELECT pg_is_in_recovery();")
-            except CommandFailed:
-                continue
-            if standby.strip() == "f":
-                return server
-        raise CommandFailed(f"no Postgres primary among {', '.join(servers) or 'none'}")
+                return audit.read(questions, self._psql(server, text))
+            except CommandFailed as error:
+                why = str(error)
+        raise CommandFailed(f"no Postgres primary among {', '.join(servers) or 'none'}: {why}")
 
-    def _psql(self, server: str, database: str, text: str) -> str:
+    def everything(self, scope: Scope) -> Tables:
+        """All that the checkers want to know of a run.
+
+        Raises:
+            CommandFailed: no primary answers.
+        """
+        tables = self.ask((*audit.EFFECTS, *audit.COUNTS), scope)
+        scope = audit.widened(scope, tables)
+        del tables["charged"], tables["sold"]
+        return tables | self.ask((audit.LEDGER, audit.CHARGES), scope)
+
+    def _psql(self, server: str, text: str) -> str:
         container = f"{self._project}-{server}"
-        words = ("docker", "exec", "-i", container, *_PSQL, "-d", database)
-        return run(*words, given=text, seconds=_SQL_SECONDS)
+        return run("docker", "exec", "-i", container, *_PSQL, given=text, seconds=_SQL_SECONDS)
 
 
 class ClientGone(Exception):

@@ -58,14 +58,14 @@ class Conductor:
     def _quiet(self, started: float) -> list[Record]:
         """Waits until nothing is under way from before; returns the totals then."""
         until = time.monotonic() + _QUIET_SECONDS
-        while waiting := self._auditor.ask(audit.QUIET, started)["quiet"][0]["waiting"]:
+        while True:
+            found = self._auditor.ask((audit.QUIET, *audit.COUNTS), audit.Scope(started))
+            (quiet,) = found.pop("quiet")
+            if not quiet["waiting"]:
+                return audit.records(found, time.time())
             if time.monotonic() > until:
-                raise CommandFailed(f"{waiting} orders or events are still under way from before")
+                raise CommandFailed(f"{quiet['waiting']} orders or events are still under way")
             time.sleep(_PAUSE_SECONDS)
-        found: audit.Tables = {}
-        for question in audit.COUNTS:
-            found |= self._auditor.ask(question, started)
-        return audit.records(found, time.time())
 
     def _play(self, before: list[Record]) -> None:
         load = self._scenario.load
@@ -87,6 +87,7 @@ class Conductor:
             client.watch(load.after_s)
             client.tell("stop")
             client.hear("stopped", _STOPPED_SECONDS)
+            self._say("load off, every purchase answered or given up")
         finally:
             client.end()
 
@@ -130,16 +131,17 @@ class Conductor:
     def _judge(self, started: float) -> Result:
         """Reads the truth until every effect is there, or it is too late for the last."""
         played = history.read(ROOT / self.folder)
-        accounts = audit.accounts(played)
+        scope = audit.Scope(started, accounts=audit.accounts(played))
         until = time.monotonic() + _SETTLE_SECONDS
         while True:
-            tables = self._auditor.everything(started, accounts)
+            tables = self._auditor.everything(scope)
             records = audit.records(tables, time.time())
             whole = History([*played.records, *records])
             result = judge(self._scenario, self._seed, whole)
-            settled = all(result.checks[name].valid for name in _LATE)
-            if settled or time.monotonic() > until:
+            waits = [name for name in _LATE if not result.checks[name].valid]
+            if not waits or time.monotonic() > until:
                 break
+            self._say(f"waiting for {waits[0]}: {result.checks[waits[0]].detail}")
             time.sleep(_PAUSE_SECONDS)
         with closing(Writer(ROOT / self.folder)) as writer:
             _write(writer, records)

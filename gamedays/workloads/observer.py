@@ -11,9 +11,10 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from gamedays.workloads.brokers import Brokers
 from gamedays.workloads.stage import Stage
 from loadtests.watch.collect import Addresses, Collector, host
-from loadtests.watch.seen import BalancerSeen, Gone, KafkaSeen, PostgresSeen, RedisSeen, Seen
+from loadtests.watch.seen import BalancerSeen, Gone, PostgresSeen, RedisSeen, Seen
 
 _BALANCERS_EVERY = 0.25
 _STORES_EVERY = 1.0
@@ -42,18 +43,22 @@ def balancers(looks: Mapping[str, BalancerSeen | Gone]) -> dict[str, str]:
 
 
 def stores(look: Seen) -> dict[str, str]:
-    """Each member of Redis, Kafka and Postgres, by the first word of somebody who answers."""
+    """Each member of Redis and Postgres, by the first word of somebody who answers."""
     states: dict[str, str] = {}
     if isinstance(look.redis, RedisSeen):
         for member in look.redis.members:
             role = "primary" if member.primary else "replica"
             states[member.name] = role if member.well else _AWAY
-    if isinstance(look.kafka, KafkaSeen):
-        for broker in look.brokers:
-            states[f"{broker}-1"] = _UP if broker in look.kafka.brokers else _AWAY
     for server, seen in look.postgres.items():
         states[f"{server}-1"] = seen.role if isinstance(seen, PostgresSeen) else _AWAY
     return states
+
+
+def brokers(known: Sequence[str], alive: frozenset[str] | None) -> dict[str, str]:
+    """Each Kafka broker, by the cluster's own word."""
+    if alive is None:
+        return {}
+    return {f"{name}-1": _UP if name in alive else _AWAY for name in known}
 
 
 class Observer:
@@ -63,15 +68,17 @@ class Observer:
         self._stage = stage
         self._where = where
         self._known: dict[str, str] = {}
+        self._brokers = Brokers(where.brokers)
 
     async def run(self) -> None:
         """Until cancelled."""
         # Apart: balancers are looked at more often, and their instances' metrics not at all.
         async with (
             Collector(replace(self._where, brokers=(), redis=())) as balancer_view,
-            Collector(replace(self._where, admins=())) as store_view,
+            Collector(replace(self._where, admins=(), brokers=())) as store_view,
             asyncio.TaskGroup() as group,
         ):
+            group.create_task(self._brokers.run())
             group.create_task(self._balancers(balancer_view))
             group.create_task(self._stores(store_view))
 
@@ -85,6 +92,7 @@ class Observer:
     async def _stores(self, collector: Collector) -> None:
         while True:
             self._tell(stores(await collector.look()))
+            self._tell(brokers([host(b) for b in self._where.brokers], self._brokers.alive))
             await asyncio.sleep(_STORES_EVERY)
 
     def _tell(self, states: Mapping[str, str]) -> None:

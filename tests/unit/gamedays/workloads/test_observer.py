@@ -1,9 +1,8 @@
-from gamedays.workloads.observer import balancers, stores
+from gamedays.workloads.observer import balancers, brokers, stores
 from loadtests.watch.seen import (
     BalancerSeen,
     Gone,
     InstanceSeen,
-    KafkaSeen,
     PoolSeen,
     PostgresSeen,
     RedisMember,
@@ -46,8 +45,6 @@ def test_a_balancer_that_does_not_answer_has_no_say() -> None:
 def test_stores_are_named_as_the_fault_script_names_them() -> None:
     look = Seen(
         0.0,
-        kafka=KafkaSeen(frozenset({"kafka-a"}), {}, 0),
-        brokers=("kafka-a", "kafka-b"),
         redis=RedisSeen(
             "ok",
             (
@@ -59,11 +56,16 @@ def test_stores_are_named_as_the_fault_script_names_them() -> None:
         postgres={"postgres-a": PostgresSeen("primary"), "postgres-b": Gone("refused")},
     )
     assert stores(look) == {
-        "kafka-a-1": "up", "kafka-b-1": "away",
         "redis-a-1": "primary", "redis-b-2": "replica", "redis-c-1": "away",
         "postgres-a-1": "primary", "postgres-b-1": "away",
     }  # fmt: skip
 
 
 def test_who_does_not_answer_tells_nothing_of_others() -> None:
-    assert stores(Seen(0.0, brokers=("kafka-a",))) == {}
+    assert stores(Seen(0.0)) == {}
+    assert brokers(["kafka-a"], None) == {}
+
+
+def test_a_broker_is_away_when_the_cluster_says_so() -> None:
+    known = ["kafka-a", "kafka-b"]
+    assert brokers(known, frozenset({"kafka-a"})) == {"kafka-a-1": "up", "kafka-b-1": "away"}

@@ -1,0 +1,60 @@
+"""Which Kafka brokers the cluster itself counts as alive: once a second, in its own thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+_EVERY_SECONDS = 1.0
+_REQUEST_MS = 2_000
+
+
+class Brokers:
+    """Looks until it is stopped; the newest answer is `alive`, None until there is one.
+
+    It keeps the last answer while nobody answers: what was not said is not known.
+    """
+
+    def __init__(self, brokers: Sequence[str]) -> None:
+        """`brokers` are `host:port`."""
+        self._brokers = list(brokers)
+        self._stop = threading.Event()
+        self.alive: frozenset[str] | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)  # a dead broker is no news here
+        threading.Thread(target=self._look, daemon=True, name="brokers").start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._stop.set()
+
+    def _look(self) -> None:
+        while not self._stop.wait(_EVERY_SECONDS):
+            try:
+                self._look_until_trouble()
+            except (KafkaError, OSError):
+                continue
+
+    def _look_until_trouble(self) -> None:
+        """By one client; a client whose broker dies is not worth keeping."""
+        admin: Any = KafkaAdminClient(
+            bootstrap_servers=self._brokers,
+            request_timeout_ms=_REQUEST_MS,
+            bootstrap_timeout_ms=_REQUEST_MS,
+        )
+        try:
+            while True:
+                cluster = admin.describe_cluster()
+                self.alive = frozenset(broker["host"] for broker in cluster["brokers"])
+                if self._stop.wait(_EVERY_SECONDS):
+                    return
+        finally:
+            admin.close()
