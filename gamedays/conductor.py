@@ -6,13 +6,14 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 
-from gamedays import audit, history
+from gamedays import audit, history, machine
 from gamedays.cluster import ROOT, Auditor, Client, ClientGone, CommandFailed, census, run
-from gamedays.history import FAULT, HEAL, PHASE, History, Record, Writer
+from gamedays.history import FAULT, HEAL, MACHINE, PHASE, History, Record, Writer
 from gamedays.judging import Result, judge, not_run
 from gamedays.nemeses.decisions import ROLES, Act, Roles, TargetUnknown, act, drawn
 from gamedays.page import page
@@ -83,8 +84,11 @@ class Conductor:
                 client.tell("begin")
                 client.hear("steady", _STEADY_SECONDS + load.before_s)
                 self._say(f"steady for {load.before_s:.0f} s")
+                before_it = machine.processor()
                 self._strike(client, writer)
-            client.watch(load.after_s)
+                client.watch(load.after_s)
+                busy = machine.busy(before_it, machine.processor())
+                _note(writer, PHASE, MACHINE, {"busy": busy})
             client.tell("stop")
             client.hear("stopped", _STOPPED_SECONDS)
             self._say("load off, every purchase answered or given up")
@@ -154,6 +158,7 @@ class Conductor:
 def keep(scenario: Scenario, result: Result, folder: Path) -> Result:
     """Writes the result and its page into the run's folder."""
     where = ROOT / folder
+    result = replace(result, folder=str(folder))
     where.mkdir(parents=True, exist_ok=True)
     (where / RESULT).write_bytes(orjson.dumps(result.encode(), option=orjson.OPT_INDENT_2))
     try:

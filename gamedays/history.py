@@ -24,8 +24,10 @@ FILE = "history.jsonl"
 FAULT, HEAL, PHASE, SEEN, TRUTH = "fault", "heal", "phase", "seen", "truth"
 """Kinds that are no client's operation."""
 
-LOAD_BEGINS, LOAD_ENDS = "load begins", "load ends"
-"""Keys of phases. Operations outside of these two prepare or ask again, and are not load."""
+LOAD_BEGINS, LOAD_ENDS, MACHINE = "load begins", "load ends", "machine"
+"""Keys of phases. Operations outside of the first two prepare or ask again, and are not load. The
+third tells at its end how `busy` the machine was meanwhile, from 0 to 1.
+"""
 
 
 class HistoryBroken(ValueError):

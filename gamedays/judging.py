@@ -14,7 +14,7 @@ from gamedays.checkers.newcomers import newcomers
 from gamedays.checkers.recovery import detected, recovered
 from gamedays.checkers.register import linearizable
 from gamedays.checkers.seats import seats
-from gamedays.history import History, HistoryBroken
+from gamedays.history import MACHINE, PHASE, History, HistoryBroken
 from gamedays.scenario import Holds, Scenario
 from gamedays.verdict import Checker, Verdict
 
@@ -122,12 +122,18 @@ def judge(scenario: Scenario, seed: int, history: History) -> Result:
         duplicated=_sum(verdicts, "duplicated"),
         failed_requests=sum(not o.ok for o in under_load),
         requests=len(under_load),
-        figures={
+        figures=_machine(history)
+        | {
             f"{name}.{what}": number
             for name, verdict in verdicts.items()
             for what, number in verdict.figures.items()
         },
     )
+
+
+def _machine(history: History) -> dict[str, float]:
+    shares = [r.value["busy"] for r in history.marks(PHASE) if r.key == MACHINE]
+    return {"machine.busy": round(shares[-1], 3)} if shares and shares[-1] is not None else {}
 
 
 def _ask(check: Checker, history: History) -> Verdict:
@@ -141,6 +147,7 @@ def _sum(verdicts: Mapping[str, Verdict], figure: str) -> int:
     return int(sum(verdict.figures.get(figure, 0) for verdict in verdicts.values()))
 
 
+_TOO_BUSY = 0.9
 _COUNTS = ("orders", "lost", "twice", "failed requests")
 
 
@@ -168,6 +175,9 @@ def table(results: list[Result]) -> str:
             for name, check in result.checks.items()
             if not check.valid
         ]
+        if result.figures.get("machine.busy", 0.0) > _TOO_BUSY:
+            busy = result.figures["machine.busy"]
+            lines.append(f"    (the machine was {busy:.0%} busy: its times say little)")
     return "\n".join(lines)
 
 

@@ -136,6 +136,16 @@ def test_the_table_names_what_failed_and_why() -> None:
     assert text.splitlines()[0].startswith("scenario")
 
 
+def test_times_of_a_machine_that_was_too_busy_are_told_to_be_worth_little() -> None:
+    def beside(share: float | None) -> str:
+        told = [Record(99.0, "nemesis", "info", "phase", "machine", {"busy": share})]
+        return table([judge(SCENARIO, 7, run(told))])
+
+    assert "97% busy" in beside(0.97)
+    assert "busy" not in beside(0.5)
+    assert "busy" not in beside(None)
+
+
 def test_the_page_tells_the_story_and_loads_nothing() -> None:
     broken = run(BROKEN["set"])
     text = page(SCENARIO, judge(SCENARIO, 7, broken), broken)
