@@ -52,8 +52,8 @@ class Brokers:
         )
         try:
             while True:
-                cluster = admin.describe_cluster()
-                self.alive = frozenset(broker["host"] for broker in cluster["brokers"])
+                told = admin.describe_cluster()["brokers"]  # the fenced ones too
+                self.alive = frozenset(b["host"] for b in told if not b["is_fenced"])
                 if self._stop.wait(_EVERY_SECONDS):
                     return
         finally:

@@ -73,7 +73,8 @@ class KafkaThread:
 
 
 def _look(admin: Any) -> KafkaSeen:
-    brokers = admin.describe_cluster()["brokers"]
+    told = admin.describe_cluster()["brokers"]
+    alive = frozenset(b["host"] for b in told if not b.get("is_fenced"))
     groups = sorted({group["group_id"] for group in admin.list_groups()})
     committed = admin.list_group_offsets(groups) if groups else {}
     replayed = committed.pop(_REPLAY, {})
@@ -88,7 +89,7 @@ def _look(admin: Any) -> KafkaSeen:
         for group, offsets in committed.items()
         if offsets
     }
-    return KafkaSeen(frozenset(b["host"] for b in brokers), lag, _dead_letters(admin, replayed))
+    return KafkaSeen(alive, lag, _dead_letters(admin, replayed))
 
 
 def _dead_letters(admin: Any, replayed: Mapping[TopicPartition, Any]) -> int:
