@@ -13,7 +13,7 @@ import orjson
 
 from gamedays import audit, history, machine
 from gamedays.cluster import ROOT, Auditor, Client, ClientGone, CommandFailed, census, run
-from gamedays.history import FAULT, HEAL, MACHINE, PHASE, History, Record, Writer
+from gamedays.history import FAULT, HEAL, HEALING, MACHINE, PHASE, History, Record, Writer
 from gamedays.judging import Result, judge, not_run
 from gamedays.nemeses.decisions import ROLES, Act, Roles, TargetUnknown, act, drawn
 from gamedays.page import page
@@ -119,7 +119,7 @@ class Conductor:
         value = {"targets": list(todo.targets), "did": [" ".join(c) for c in todo.commands]}
         heals = step.do == "heal"
         if heals:
-            _note(writer, PHASE, "healing", value)
+            _note(writer, PHASE, HEALING, value)
         else:
             _note(writer, FAULT, what, value | dict(todo.notes))
         self._do(todo)

@@ -24,9 +24,10 @@ FILE = "history.jsonl"
 FAULT, HEAL, PHASE, SEEN, TRUTH = "fault", "heal", "phase", "seen", "truth"
 """Kinds that are no client's operation."""
 
-LOAD_BEGINS, LOAD_ENDS, MACHINE = "load begins", "load ends", "machine"
+LOAD_BEGINS, LOAD_ENDS, HEALING, MACHINE = "load begins", "load ends", "healing", "machine"
 """Keys of phases. Operations outside of the first two prepare or ask again, and are not load. The
-third tells at its end how `busy` the machine was meanwhile, from 0 to 1.
+third is when healing begins (`heal` is when it has ended); the fourth tells, at the load's end, how
+`busy` the machine was since the first fault, from 0 to 1.
 """
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
-from gamedays.history import FAULT, HEAL, SEEN, History
+from gamedays.history import FAULT, HEAL, HEALING, PHASE, SEEN, History
 from gamedays.verdict import Checker, Verdict
 
 WELL = frozenset({"up", "primary", "replica"})
@@ -55,31 +56,51 @@ def detected(bound_s: float | None) -> Checker:
 def recovered(kinds: Sequence[str], *, since: str, bound_s: float | None) -> Checker:
     """A checker of how soon people were served again as if nothing had happened.
 
-    The time is from the fault (`since="fault"`: the last one) or from the end of the last healing
-    (`since="heal"`) to the end of the last operation of these kinds that failed, got no answer or
-    took over SLOW_SECONDS; 0 if there was none. Invalid if that is over `bound_s` seconds, or if
-    such an operation ended within QUIET_SECONDS of the load's end: then nobody knows when it ends.
+    An operation of these kinds is in trouble if it failed, got no answer or took over
+    SLOW_SECONDS. With `since="fault"` every fault, and every healing as it begins, is a disturbance
+    of its own: the time is from it to the end of the last operation in trouble that began before
+    the next disturbance, and the longest of these times counts. With `since="heal"` trouble is
+    expected until healing has ended, and the time is from there to the last one. It is 0 where
+    nobody was in trouble.
+
+    Invalid if that is over `bound_s` seconds, or if such an operation ended within QUIET_SECONDS
+    of the load's end: then nobody knows when it would have ended.
     """
 
     def check(history: History) -> Verdict:
         _, end = history.load
-        marks = history.marks(FAULT if since == "fault" else HEAL)
-        if not marks:
+        starts = _disturbances(history, since)
+        if not starts:
             return Verdict(bound_s is None, f"there was no {since}")
-        start = marks[-1].time
-        trouble = [
-            min(o.known_at, end)
-            for o in history.under_load
-            if o.kind in kinds and (not o.ok or o.seconds > SLOW_SECONDS) and o.known_at >= start
-        ]
-        last = max(trouble, default=start)
-        seconds = last - start
+        seconds, last, count = 0.0, 0.0, 0
+        for operation in history.under_load:
+            if operation.kind not in kinds:
+                continue
+            if operation.ok and operation.seconds <= SLOW_SECONDS:
+                continue
+            ended = min(operation.known_at, end)
+            if ended < starts[0]:
+                continue
+            # Who was under way when the first was done is its victim too.
+            start = starts[max(0, bisect_right(starts, operation.begin) - 1)]
+            count += 1
+            last = max(last, ended)
+            seconds = max(seconds, ended - start)
         figures = {"recover_s": round(seconds, 3)}
-        detail = f"{len(trouble)} in trouble, the last one {seconds:.2f} s after the {since}"
-        if trouble and last > end - QUIET_SECONDS:
+        detail = f"{count} in trouble, for {seconds:.2f} s after a {since}"
+        if count and last > end - QUIET_SECONDS:
             return Verdict(False, f"not recovered when the load ended: {detail}", figures)
         if bound_s is not None and seconds > bound_s:
             return Verdict(False, f"{detail}; bound {bound_s:g} s", figures)
         return Verdict(True, detail, figures)
 
     return check
+
+
+def _disturbances(history: History, since: str) -> list[float]:
+    """When they were, in order."""
+    if since == "heal":
+        return [r.time for r in history.marks(HEAL)[-1:]]
+    healings = [r for r in history.marks(PHASE) if r.key == HEALING]
+    faults = history.marks(FAULT)
+    return sorted(r.time for r in (*faults, *healings)) if faults else []

@@ -52,8 +52,9 @@ def main() -> int:
     if unknown:
         print(f"no such bug: {', '.join(unknown)}; there are: {', '.join(BUGS)}")  # noqa: T201
         return 2
-    if cluster.run("docker", "ps", "-q", "--filter", "label=holdfast.zone").strip():
-        print("A cluster runs already; there is room for one: make down")  # noqa: T201
+    label = "label=com.docker.compose.service=balancer-a"
+    if cluster.run("docker", "ps", "-q", "--filter", label).strip():
+        print("A cluster runs already, and has the ports: make down")  # noqa: T201
         return 2
     os.environ |= {"COMPOSE_PROJECT_NAME": PROJECT, "COMPOSE_FILE": _FILES}
     lines, missed = [], 0

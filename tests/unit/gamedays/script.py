@@ -7,6 +7,7 @@ from typing import Any
 from gamedays.history import (
     FAULT,
     HEAL,
+    HEALING,
     LOAD_BEGINS,
     LOAD_ENDS,
     PHASE,
@@ -53,6 +54,10 @@ def fault(at: float, *targets: str) -> list[Record]:
 
 def heal(at: float) -> list[Record]:
     return [Record(at, "nemesis", "info", HEAL)]
+
+
+def healing(at: float) -> list[Record]:
+    return [Record(at, "nemesis", "info", PHASE, HEALING)]
 
 
 def seen(at: float, instance: str, state: str) -> list[Record]:

@@ -1,5 +1,5 @@
 from gamedays.checkers.recovery import detected, recovered
-from tests.unit.gamedays.script import call, fault, heal, history, seen
+from tests.unit.gamedays.script import call, fault, heal, healing, history, seen
 
 KILLED = [fault(50.0, "orders-a-1", "orders-b-1"), seen(1.0, "orders-a-1", "up")]
 ALSO = seen(1.0, "orders-b-1", "up")
@@ -63,6 +63,22 @@ def test_recovery_may_be_counted_from_the_healing() -> None:
     assert verdict.figures == {"recover_s": 4.0}
     unhealed = history(fault(30.0, "x"))
     assert recovered(["order"], since="heal", bound_s=5.0)(unhealed).valid is False
+
+
+def test_a_healing_is_a_disturbance_of_its_own() -> None:
+    story = history(
+        fault(30.0, "x"),
+        call("order", "1", 29.9, 32.0),  # under way when it was done
+        healing(60.0),
+        call("order", "2", 62.0, 65.0, "info"),
+        heal(70.0),
+        fault(80.0, "x"),
+        call("order", "3", 81.0, 82.5),
+    )
+    verdict = recovered(["order"], since="fault", bound_s=5.0)(story)
+    assert verdict.valid
+    assert verdict.figures == {"recover_s": 5.0}
+    assert recovered(["order"], since="heal", bound_s=12.5)(story).figures == {"recover_s": 12.5}
 
 
 def test_who_still_fails_at_the_end_has_not_recovered() -> None:
