@@ -27,6 +27,9 @@ STORE_ERRORS = Counter("store_errors", "calls to a store that failed", ["store",
 STORE_SECONDS = Histogram(
     "store_seconds", "time of a call or transaction", ["store", "operation"], buckets=_SECONDS
 )
+STORE_UNREPLICATED = Counter(
+    "store_unreplicated", "writes answered before any replica had them", ["store", "operation"]
+)
 POSTGRES_CONNECTIONS = Gauge("postgres_connections", "connections of the pool", ["state"])
 POSTGRES_SERVER_CHANGES = Counter("postgres_server_changes", "times that another server was used")
 

@@ -4,8 +4,8 @@ A token is `<account id>.<secret>`. Redis knows the secret by its SHA-256 only, 
 dump opens no session. The account id is the hash tag of every key: all of one account lies in one
 slot, and an index of its sessions can be changed together with them.
 
-What an instance acknowledged in the instant before a primary died may be lost with it (replication
-is asynchronous): its owner signs in again.
+Opening and closing wait a moment for one replica. What it did not get before the primary died is
+lost, or open again: its owner signs in again.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Sessions:
         now = self._clock()
         value = orjson.dumps({"account_id": account_id, "created": int(now)})
         arguments = (value, self._idle, token.digest, now, self._longest, self._most, token.prefix)
-        await self._redis.run(
+        await self._redis.write(
             "session_open",
             token.key,
             lambda r: r.eval(_OPEN, 2, token.key, token.index, *arguments),
@@ -167,7 +167,7 @@ class Sessions:
         token = Token.parse(text)
         if token is None:
             return
-        await self._redis.run("session_close", token.key, lambda r: r.delete(token.key))
+        await self._redis.write("session_close", token.key, lambda r: r.delete(token.key))
 
     async def close_all(self, account_id: str) -> None:
         """Ends all sessions of the account, at one moment.
@@ -176,7 +176,7 @@ class Sessions:
             StoreUnavailable: Redis is away.
         """
         token = Token(account_id, "")
-        await self._redis.run(
+        await self._redis.write(
             "session_close_all",
             token.index,
             lambda r: r.eval(_CLOSE_ALL, 1, token.index, token.prefix),

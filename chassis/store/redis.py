@@ -24,7 +24,7 @@ from redis.exceptions import MovedError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from chassis.lifecycle import background
-from chassis.metrics import STORE_ERRORS, STORE_SECONDS
+from chassis.metrics import STORE_ERRORS, STORE_SECONDS, STORE_UNREPLICATED
 from chassis.store.errors import StoreUnavailable
 from chassis.store.slots import Shard, SlotMap
 
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _SOCKET_SECONDS = 0.4  # a primary that hangs costs its callers this much, until it is noticed
 _CALL_SECONDS = 1.0
+_REPLICA_SECONDS = 0.1  # a replica in another zone confirms within one or two milliseconds
 _LOOK_SECONDS = 2.0
 _LOOK_CLOSELY_SECONDS = 0.2  # while a primary is silent: the next one is found this late at most
 _CONNECTIONS = 64  # to each node
@@ -94,6 +95,29 @@ class Redis:
             return await self._at((await self._shard(key)).primary, command)
 
         return await self._measured(operation, at_primary, seconds)
+
+    async def write(self, operation: str, key: str, command: Callable[[Any], object]) -> Any:
+        """Runs one writing command, and waits a moment until a replica has it; returns its answer.
+
+        `command` puts it into the pipeline that it is given. If no replica confirms in time the
+        answer is given all the same, and counted: with a replica lost nobody could sign in
+        otherwise, and a session is not worth that. It is no promise either way: who takes the
+        primary's place is not always who confirmed.
+
+        Raises:
+            StoreUnavailable: as `run`.
+        """
+
+        async def and_wait(node: Node) -> Any:
+            async with node.pipeline(transaction=False) as pipeline:
+                command(pipeline)
+                pipeline.wait(1, int(_REPLICA_SECONDS * 1000))
+                answer, replicas = await pipeline.execute()
+            if replicas < 1:
+                STORE_UNREPLICATED.labels("redis", operation).inc()
+            return answer
+
+        return await self.run(operation, key, and_wait)
 
     async def get_stale(self, key: str, *, seconds: float = _CALL_SECONDS) -> bytes | None:
         """Reads from a replica: right up to the replication lag, also while the primary is gone.

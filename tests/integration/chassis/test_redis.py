@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
+from prometheus_client import REGISTRY
 from pydantic import SecretStr
 from redis.asyncio import Redis as Node
 
@@ -141,3 +142,24 @@ async def test_a_cancelled_call_leaves_nobody_its_reply(store: Redis) -> None:
     for _ in range(20):
         await asyncio.gather(*(impatient(n) for n in range(30)))
     assert answered > 200  # of 400
+
+
+def _unreplicated() -> float:
+    value = REGISTRY.get_sample_value(
+        "store_unreplicated_total", {"store": "redis", "operation": "test"}
+    )
+    return value or 0.0
+
+
+async def test_a_write_is_at_a_replica_when_it_is_answered(pair: Pair, store: Redis) -> None:
+    before = _unreplicated()
+    assert await store.write("test", "key", lambda p: p.set("key", "here")) is True
+    assert _unreplicated() == before
+    assert pair.ask(pair.replica, "-c", "GET", "key") == "here"
+
+
+async def test_without_a_replica_a_write_is_answered_and_counted(pair: Pair, store: Redis) -> None:
+    pair.signal("STOP", pair.replica)
+    before = _unreplicated()
+    assert await store.write("test", "key", lambda p: p.set("key", "here")) is True
+    assert _unreplicated() == before + 1
