@@ -17,7 +17,7 @@ from gamedays.history import FAULT, HEAL, HEALING, MACHINE, PHASE, History, Reco
 from gamedays.judging import Result, judge, not_run
 from gamedays.nemeses.decisions import ROLES, Act, Roles, TargetUnknown, act, drawn
 from gamedays.page import page
-from gamedays.scenario import Scenario, Step
+from gamedays.scenario import UNDOES_ITSELF, Scenario, Step
 
 REPORTS = Path("reports/gamedays")
 LATEST, RESULT, PAGE = "latest.json", "result.json", "report.html"
@@ -101,7 +101,7 @@ class Conductor:
         healed = True
         try:
             for step in steps:
-                healed = step.do in ("heal", "roll")
+                healed = step.do in UNDOES_ITSELF
                 self._step(step, client, writer)
                 client.watch(step.then_s)
         except BaseException:

@@ -14,9 +14,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 FOLDER = Path(__file__).parent / "scenarios"
 
-Fault = Literal["kill", "pause", "stop", "cut", "split", "slow", "acquirer", "random"]
-Do = Literal["kill", "pause", "stop", "cut", "split", "slow", "acquirer", "random", "roll", "heal"]
+Do = Literal[
+    "kill",
+    "pause",
+    "stop",
+    "cut",
+    "split",
+    "slow",
+    "acquirer",
+    "random",
+    "roll",
+    "switchover",
+    "heal",
+]
 """What a step does; nemeses/decisions.py says how."""
+
+UNDOES_ITSELF: tuple[Do, ...] = ("heal", "roll", "switchover")
+"""After these nothing is broken."""
 
 Bound = Annotated[float, Field(ge=0)]
 
@@ -106,7 +120,7 @@ class Scenario(_Table):
 
     @model_validator(mode="after")
     def _is_healed(self) -> Scenario:
-        broken = any(step.do not in ("heal", "roll") for step in self.steps)
+        broken = any(step.do not in UNDOES_ITSELF for step in self.steps)
         if broken and self.steps[-1].do != "heal":
             raise ValueError("steps: the last one must be heal")
         if self.holds.recover_since == "heal" and not self.steps:

@@ -133,6 +133,10 @@ def _roll(step: Step, census: Census, roles: Roles, rng: random.Random) -> Act:
     return Act(tuple(commands), targets)
 
 
+def _switchover(*_: object) -> Act:
+    return Act((("scripts/switchover.sh",),))
+
+
 def _heal(*_: object) -> Act:
     return Act(((FAULT_SCRIPT, "heal"), ("scripts/acquirer.sh", "default")))
 
@@ -146,6 +150,7 @@ _ACTS: dict[Do, Callable[[Step, Census, Roles, random.Random], Act]] = {
     "slow": _slow,
     "acquirer": _acquirer,
     "roll": _roll,
+    "switchover": _switchover,
     "heal": _heal,
 }
 """What does what. `random` is not here: it is drawn into other steps first."""

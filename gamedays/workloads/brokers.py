@@ -18,7 +18,7 @@ _REQUEST_MS = 2_000
 class Brokers:
     """Looks until it is stopped; the newest answer is `alive`, None until there is one.
 
-    It keeps the last answer while nobody answers: what was not said is not known.
+    One client's trouble is its own; when a new one finds nobody either, none is alive.
     """
 
     def __init__(self, brokers: Sequence[str]) -> None:
@@ -26,6 +26,7 @@ class Brokers:
         self._brokers = list(brokers)
         self._stop = threading.Event()
         self.alive: frozenset[str] | None = None
+        self._asked_in_vain = 0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -41,7 +42,9 @@ class Brokers:
             try:
                 self._look_until_trouble()
             except (KafkaError, OSError):
-                continue
+                self._asked_in_vain += 1
+                if self._asked_in_vain > 1 and self.alive is not None:
+                    self.alive = frozenset()
 
     def _look_until_trouble(self) -> None:
         """By one client; a client whose broker dies is not worth keeping."""
@@ -53,6 +56,7 @@ class Brokers:
         try:
             while True:
                 told = admin.describe_cluster()["brokers"]  # the fenced ones too
+                self._asked_in_vain = 0
                 self.alive = frozenset(b["host"] for b in told if not b["is_fenced"])
                 if self._stop.wait(_EVERY_SECONDS):
                     return
