@@ -76,13 +76,13 @@ class Auditor:
         """
         text = audit.PRIMARY_ONLY + audit.script(questions, scope)
         servers = [i.name for i in census() if i.program == "postgres" and i.state == "running"]
-        why = "none runs"
+        why: list[str] = []
         for server in servers:
             try:
                 return audit.read(questions, self._psql(server, text))
             except CommandFailed as error:
-                why = str(error)
-        raise CommandFailed(f"no Postgres primary among {', '.join(servers) or 'none'}: {why}")
+                why.append(f"{server}: {str(error)[-160:]}")
+        raise CommandFailed(f"no Postgres primary: {'; '.join(why) or 'none runs'}")
 
     def everything(self, scope: Scope) -> Tables:
         """All that the checkers want to know of a run.

@@ -22,6 +22,7 @@ from gamedays.scenario import UNDOES_ITSELF, Scenario, Step
 REPORTS = Path("reports/gamedays")
 LATEST, RESULT, PAGE = "latest.json", "result.json", "report.html"
 
+_CALM_SECONDS = 150.0
 _READY_SECONDS, _STEADY_SECONDS, _ROLES_SECONDS = 60.0, 180.0, 30.0
 _STOPPED_SECONDS = 120.0
 _QUIET_SECONDS, _SETTLE_SECONDS, _PAUSE_SECONDS = 60.0, 60.0, 2.0
@@ -49,8 +50,7 @@ class Conductor:
         self._say(f"{self._scenario.name}: {self._scenario.title} (seed {self._seed})")
         started = time.time()
         try:
-            before = self._quiet(started)
-            self._play(before)
+            self._play(started)
             result = self._judge(started)
         except (ClientGone, CommandFailed, TargetUnknown) as error:
             result = not_run(self._scenario.name, self._seed, str(error))
@@ -68,7 +68,7 @@ class Conductor:
                 raise CommandFailed(f"{quiet['waiting']} orders or events are still under way")
             time.sleep(_PAUSE_SECONDS)
 
-    def _play(self, before: list[Record]) -> None:
+    def _play(self, started: float) -> None:
         load = self._scenario.load
         client = Client(
             [
@@ -80,7 +80,9 @@ class Conductor:
         try:
             client.hear("ready", _READY_SECONDS)
             with closing(Writer(ROOT / self.folder)) as writer:
-                _write(writer, before)
+                client.tell("calm")
+                client.hear("calm", _CALM_SECONDS)
+                _write(writer, self._quiet(started))
                 client.tell("begin")
                 client.hear("steady", _STEADY_SECONDS + load.before_s)
                 self._say(f"steady for {load.before_s:.0f} s")

@@ -1,10 +1,12 @@
 """The client's side of a run: does what each line of its input says, and tells what became of it.
 
-    begin    signs people up, puts the load on; tells `steady` after SECONDS, or `unsteady` and why
+    calm     waits until all are up and have read all that they were told; tells `calm`
+    begin    signs people up, puts the load on; tells `steady` after SECONDS
     roles    tells who is the primary of what
     stop     takes the load off, asks until every purchase is answered; tells `stopped`
 
-Each line out is a JSON object with `event`. When its input ends, so does it.
+Each line out is a JSON object with `event`; what cannot be done is told as `unsteady`, with
+`why`. When its input ends, so does it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import orjson
 from gamedays.history import Writer
 from gamedays.workloads.buyers import Buyers
 from gamedays.workloads.edges import Edges
-from gamedays.workloads.observer import Observer, all_up, roles
+from gamedays.workloads.observer import Observer, all_read, all_up, roles
 from gamedays.workloads.passers import Browsers, Newcomers
 from gamedays.workloads.registers import NewestOrder, SessionRegisters
 from gamedays.workloads.stage import CannotBegin, Person, Stage
@@ -54,6 +56,8 @@ class Client:
             CannotBegin: the cluster is not in its steady state.
         """
         match command:
+            case "calm":
+                await self._calm()
             case "begin":
                 await self._begin()
             case "roles":
@@ -63,10 +67,13 @@ class Client:
             case _:
                 tell("unknown", command=command)
 
-    async def _begin(self) -> None:
-        missing = await all_up(self._where, _UP_SECONDS)
+    async def _calm(self) -> None:
+        missing = await all_up(self._where, _UP_SECONDS) or await all_read(self._where, _UP_SECONDS)
         if missing:
             raise CannotBegin(missing)
+        tell("calm")
+
+    async def _begin(self) -> None:
         stage, options = self._stage, self._options
         stage.shows = await big_shows(stage.edges)
         people = await sign_up(stage, _BUYERS + _SESSION_REGISTERS + _NEWEST_REGISTERS)

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import aiohttp
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from gamedays.workloads.brokers import Brokers
 from gamedays.workloads.stage import Stage
 from loadtests.watch.collect import Addresses, Collector, host
-from loadtests.watch.seen import BalancerSeen, Gone, PostgresSeen, RedisSeen, Seen
+from loadtests.watch.seen import BalancerSeen, Gone, KafkaSeen, PostgresSeen, RedisSeen, Seen
 
 _BALANCERS_EVERY = 0.25
 _STORES_EVERY = 1.0
 _AWAY, _UP = "away", "up"
 _ADMIN_MS = 3_000
+_PATRONI_PORT, _PATRONI_SECONDS, _OK = 8008, 2.0, 200
+_PARTS = {"primary": "primary", "replica": "standby"}
 
 log = logging.getLogger(__name__)
 
@@ -129,22 +133,59 @@ def _not_up(look: BalancerSeen | Gone) -> str:
     return ", ".join(f"{name} is {state}" for name, state in states.items() if state != _UP)
 
 
+async def all_read(where: Addresses, within: float) -> str:
+    """Waits until every consumer has read all that it was told; else says who has not."""
+    behind = "nobody was asked"
+    async with Collector(replace(where, admins=(), redis=(), postgres="")) as collector:
+        try:
+            async with asyncio.timeout(within):
+                while behind:
+                    look = (await collector.look()).kafka
+                    behind = _behind(look)
+                    await asyncio.sleep(_STORES_EVERY if behind else 0)
+        except TimeoutError:
+            pass
+    return behind
+
+
+def _behind(look: KafkaSeen | Gone) -> str:
+    if isinstance(look, Gone):
+        return f"Kafka: {look.reason}"
+    return ", ".join(f"{group} is {n} events behind" for group, n in look.lag.items() if n)
+
+
 async def roles(where: Addresses) -> dict[str, list[str]]:
     """Who has which part now, by the words of nemeses/decisions.py; missing where nobody says."""
-    async with Collector(replace(where, admins=(), brokers=())) as collector:
+    async with Collector(replace(where, admins=(), brokers=(), postgres="")) as collector:
         look = await collector.look()
-    found: dict[str, list[str]] = {"primary of postgres": [], "standby of postgres": []}
+    found = await _postgres_roles(postgres_hosts(where.postgres))
     if isinstance(look.redis, RedisSeen):
         found["primary of redis"] = [m.name for m in look.redis.members if m.primary and m.well]
-    for server, seen in look.postgres.items():
-        if isinstance(seen, PostgresSeen):
-            role = "primary" if seen.role == "primary" else "standby"
-            found[f"{role} of postgres"].append(f"{server}-1")
     try:
         found |= await asyncio.to_thread(_kafka_roles, where.brokers)
     except KafkaError as error:
         log.warning("kafka does not say who leads: %s", type(error).__name__)
     return found
+
+
+async def _postgres_roles(hosts: Sequence[str]) -> dict[str, list[str]]:
+    """By Patroni's word: a server may have no connection to spare, and that of all the primary."""
+    found: dict[str, list[str]] = {"primary of postgres": [], "standby of postgres": []}
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PATRONI_SECONDS)) as http:
+        for name, part in itertools.product(hosts, ("primary", "replica")):
+            try:
+                async with http.get(f"http://{name}:{_PATRONI_PORT}/{part}") as answer:
+                    if answer.status == _OK:
+                        found[f"{_PARTS[part]} of postgres"].append(f"{name}-1")
+            except (aiohttp.ClientError, TimeoutError):
+                continue
+    return found
+
+
+def postgres_hosts(dsn: str) -> list[str]:
+    """`postgres-a` and the others of a DSN that names several."""
+    listed = dsn.partition("@")[2].partition("/")[0]
+    return [host(address) for address in listed.split(",") if address]
 
 
 def _kafka_roles(brokers: Sequence[str]) -> dict[str, list[str]]:

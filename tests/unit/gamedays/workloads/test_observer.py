@@ -1,4 +1,4 @@
-from gamedays.workloads.observer import balancers, brokers, stores
+from gamedays.workloads.observer import balancers, brokers, postgres_hosts, stores
 from loadtests.watch.seen import (
     BalancerSeen,
     Gone,
@@ -69,3 +69,9 @@ def test_who_does_not_answer_tells_nothing_of_others() -> None:
 def test_a_broker_is_away_when_the_cluster_says_so() -> None:
     known = ["kafka-a", "kafka-b"]
     assert brokers(known, frozenset({"kafka-a"})) == {"kafka-a-1": "up", "kafka-b-1": "away"}
+
+
+def test_the_servers_of_a_dsn() -> None:
+    dsn = "postgresql://orders:secret@postgres-a:5432,postgres-b:5432/orders?x=y"
+    assert postgres_hosts(dsn) == ["postgres-a", "postgres-b"]
+    assert postgres_hosts("") == []
