@@ -16,6 +16,10 @@ status: ## every container: health, memory, CPU
 	@scripts/status.sh
 logs: ## follow the logs; of one service: make logs S=orders-a
 	@docker compose logs --follow --tail 20 $(S)
+backup: ## copy all databases, as they are at one moment, into backups/
+	@scripts/backup.sh
+restore: ## begin anew with a backup: make restore FROM=backups/..., REPLACE=yes where there is data
+	@scripts/restore.sh $(FROM)
 watch: ## every pool and instance, live
 	@scripts/watch.sh
 

@@ -5,6 +5,8 @@
 # Environment: <SERVICE>_DB_PASSWORD of each, POSTGRES_PASSWORD. Connects as psql does (PGHOST, PGUSER).
 set -euo pipefail
 
+# No statement into the log, whatever becomes of it: passwords are in them.
+export PGOPTIONS="${PGOPTIONS:-} -c log_min_error_statement=panic -c log_min_duration_statement=-1"
 readonly services="catalog sessions orders tickets notifications acquirer"
 as_superuser() { psql -XqAt --set ON_ERROR_STOP=1 --dbname postgres; }
 

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Starts the cluster anew with the databases of a backup: restore.sh [FOLDER], the newest one by default.
+# All that there is now goes: Postgres, etcd, Kafka, Redis. What was told after the backup would otherwise
+# be told of orders that nobody knows. So it asks for REPLACE=yes where there is anything to lose.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+readonly LIMIT_SECONDS=120
+
+newest() { find backups -mindepth 2 -maxdepth 2 -name base.tar.gz 2>/dev/null | sort | tail -n 1; }
+volumes() { docker volume ls --quiet --filter "label=com.docker.compose.project=$PROJECT"; }
+
+file=${1:+$1/base.tar.gz}
+file=${file:-$(newest)}
+if [ -z "$file" ] || [ ! -s "$file" ]; then fail "there is no backup ${1:-under backups/}: make backup"; fi
+if [ -n "$(volumes)" ] && [ "${REPLACE:-}" != yes ]; then
+  fail "There is data in project $PROJECT, and all of it would go: make restore REPLACE=yes${1:+ FROM=$1}"
+fi
+
+scripts/engine.sh
+scripts/secrets.sh
+scripts/images.sh
+quietly "removing what there is" docker compose down --remove-orphans
+volumes | xargs --no-run-if-empty docker volume rm >/dev/null
+step "$file into postgres-a ($(($(wc -c <"$file") / 1048576)) MiB)"
+docker compose run --rm --no-deps --no-TTY --entrypoint bash postgres-a \
+  -ec 'mkdir -m 0700 /data/new && tar -xzf - -C /data/new && mv /data/new /data/member' <"$file"
+# It begins alone: the others, with nothing of their own, would make a new cluster meanwhile.
+quietly "starting postgres-a with it" docker compose up --detach --no-build --no-deps etcd-a etcd-b etcd-c postgres-a
+until docker compose exec -T postgres-a healthy http 8008 /primary; do
+  if [ "$(elapsed)" -ge "$LIMIT_SECONDS" ]; then fail "postgres-a did not begin: make logs S=postgres-a"; fi
+  sleep 0.5
+done
+exec scripts/up.sh
