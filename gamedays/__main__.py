@@ -21,6 +21,7 @@ import orjson
 from gamedays import history
 from gamedays.cluster import ROOT, Auditor, project
 from gamedays.conductor import LATEST, REPORTS, RESULT, Conductor, keep
+from gamedays.history import HistoryBroken
 from gamedays.judging import Result, judge, table
 from gamedays.measured import rows
 from gamedays.scenario import Scenario, ScenarioBroken, load, names
@@ -53,6 +54,9 @@ def judge_again(folder: Path) -> int:
     """A kept run by its history."""
     kept = Result.decode(orjson.loads((folder / RESULT).read_bytes()))
     scenario = load(kept.scenario)
+    if kept.verdict == "not run":
+        print(table([kept]))  # noqa: T201
+        return _FAILED
     result = keep(scenario, judge(scenario, kept.seed, history.read(folder)), folder.resolve())
     print(table([result]))  # noqa: T201
     return _PASSED if result.passed else _FAILED
@@ -88,7 +92,7 @@ def main() -> int:
             case _:
                 for name in names():
                     print(f"{name:20} {load(name).title}")  # noqa: T201
-    except (ScenarioBroken, FileNotFoundError) as error:
+    except (ScenarioBroken, HistoryBroken, FileNotFoundError) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return _USAGE
     return _PASSED

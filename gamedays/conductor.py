@@ -36,14 +36,16 @@ Say = Callable[[str], None]
 class Conductor:
     """Has the client play, the nemesis strike and the auditor read, in the scenario's order."""
 
-    def __init__(self, scenario: Scenario, seed: int, auditor: Auditor, say: Say) -> None:
+    def __init__(
+        self, scenario: Scenario, seed: int, auditor: Auditor, say: Say, reports: Path = REPORTS
+    ) -> None:
         self._scenario = scenario
         self._seed = seed
         self._auditor = auditor
         self._say = say
         self._rng = random.Random(seed)
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        self.folder = REPORTS / f"{stamp}-{scenario.name}"
+        self.folder = reports / f"{stamp}-{scenario.name}"
 
     def run(self) -> Result:
         """The result; everything is healed when it is there."""

@@ -20,7 +20,7 @@ from gamedays.planted.bugs import BUGS, Bug
 from gamedays.scenario import load
 
 PROJECT = "holdfast-planted"
-MUTANTS = "mutants.json"
+PLANTED, MUTANTS = REPORTS / "planted", "latest.json"
 
 _FILES = "compose.yaml:gamedays/planted/compose.yaml"
 _UP_SECONDS = 900.0
@@ -39,7 +39,7 @@ def try_bug(name: str, bug: Bug) -> Result:
     say(f"{name}: {bug.does}")
     try:
         cluster.run("scripts/up.sh", seconds=_UP_SECONDS)
-        return Conductor(load(bug.scenario), _SEED, Auditor(PROJECT), say).run()
+        return Conductor(load(bug.scenario), _SEED, Auditor(PROJECT), say, PLANTED).run()
     finally:
         # Its data are worth nothing now, and would condemn the next one.
         cluster.run("docker", "compose", "down", "--volumes", "--timeout", "5", "--remove-orphans")
@@ -72,7 +72,8 @@ def main() -> int:
         word = "caught" if lines[-1]["caught"] else "MISSED"
         say(f"{name}: {word} by {bug.caught_by} in {bug.scenario}: {lines[-1]['detail']}")
     text = orjson.dumps(lines, option=orjson.OPT_INDENT_2)
-    (ROOT / REPORTS / MUTANTS).write_bytes(text)
+    (ROOT / PLANTED).mkdir(parents=True, exist_ok=True)
+    (ROOT / PLANTED / MUTANTS).write_bytes(text)
     print(f"\n{len(wanted) - missed} of {len(wanted)} caught")  # noqa: T201
     return 1 if missed else 0
 
