@@ -47,7 +47,9 @@ class PostgresSettings(BaseSettings):
     """Mixed into the settings of a service that owns a database."""
 
     postgres_dsn: SecretStr = Field(description="multi-host DSN with target_session_attrs")
-    postgres_pool: int = Field(4, ge=1, description="connections at most")
+    postgres_pool: int = Field(
+        3, ge=1, description="connections at most, and one more that asks if the server lives"
+    )
 
 
 class RedisSettings(BaseSettings):

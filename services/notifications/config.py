@@ -19,7 +19,8 @@ class NotificationsSettings(Settings, PostgresSettings, KafkaSettings):
     subscribers: Annotated[tuple[Name, ...], NoDecode] = Field(
         ("email", "text", "statistics"), description="which run in this process, comma separated"
     )
-    subscriber_pool: int = Field(3, ge=1, description="connections at most, of each subscriber")
+    postgres_pool: int = Field(2, ge=1, description="connections at most, beside subscribers'")
+    subscriber_pool: int = Field(2, ge=1, description="connections at most, of each subscriber")
 
     @field_validator("subscribers", mode="before")
     @classmethod

@@ -11,6 +11,6 @@ class OrdersSettings(Settings, PostgresSettings, KafkaSettings):
     """What orders is told from its environment."""
 
     service: str = "orders"
-    postgres_pool: int = Field(8, ge=1, description="connections at most")
+    postgres_pool: int = Field(7, ge=1, description="connections at most, and one more")
     programme_seed: int = Field(2026, description="which season is on sale; the same for catalog")
     keys_kept_hours: int = Field(24, ge=1, description="how long an Idempotency-Key is remembered")
