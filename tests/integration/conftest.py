@@ -10,7 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -56,7 +56,8 @@ def postgres() -> Iterator[Callable[[str], str]]:
     passwords = [f"{s.upper()}_DB_PASSWORD={_PASSWORD}" for s in SERVICES]
     passwords.append(f"POSTGRES_PASSWORD={_PASSWORD}")
     docker(
-        "run", "--detach", "--rm", "--name", name, "--memory", "384m", "--shm-size", "128m",
+        # What lies in a tmpfs counts: the disk, of which 512 MiB may be WAL.
+        "run", "--detach", "--rm", "--name", name, "--memory", "1280m", "--shm-size", "128m",
         "--publish", "127.0.0.1::5432", "--tmpfs", "/run:size=1m,mode=0700,uid=10001,gid=10001",
         "--tmpfs", "/data:size=1g,mode=0700,uid=10001,gid=10001",
         *[f"--env={p}" for p in passwords],
@@ -125,8 +126,8 @@ run kafka.tools.StorageTool format --cluster-id 000000000000000000000A \\
 """
 
 
-@pytest.fixture(scope="session")
-def kafka() -> Iterator[str]:
+@contextmanager
+def one_broker() -> Iterator[str]:
     """Kafka with one broker and the topics that there are: its address."""
     name, port = f"holdfast-test-kafka-{uuid.uuid4().hex[:8]}", free_port()
     docker(
@@ -148,6 +149,13 @@ def kafka() -> Iterator[str]:
         yield brokers
     finally:
         docker("rm", "--force", name)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """A broker that all tests share: what others sent is there too."""
+    with one_broker() as brokers:
+        yield brokers
 
 
 @dataclass
