@@ -50,6 +50,9 @@ class PostgresSettings(BaseSettings):
     postgres_pool: int = Field(
         3, ge=1, description="connections at most, and one more that asks if the server lives"
     )
+    postgres_replica: str = Field(
+        "", description="host of the DSN for reads that may be older; none: all from the primary"
+    )
 
 
 class RedisSettings(BaseSettings):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -77,6 +78,11 @@ def create_app(
 
     app.add_middleware(Shell, settings=settings, trust_account=trust_account)
     return app
+
+
+def staleness(seconds: float) -> dict[str, str]:
+    """The header that says how old an answer may be, rounded up to whole milliseconds."""
+    return {"X-Staleness-Ms": str(math.ceil(seconds * 1000))}
 
 
 class Shell:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -168,6 +169,28 @@ class Database:
         """Reads one row, or None. For reading only, as `fetch`."""
         rows = await self.fetch(query, *args)
         return rows[0] if rows else None
+
+    async def fetch_aged(self, query: str, *args: Any) -> tuple[list[asyncpg.Record], float]:
+        """Reads rows where they may be older; also gives by how many seconds at most.
+
+        Raises:
+            StoreUnavailable: no server answers, or the one that does cannot tell its age.
+        """
+        self._servers.improve()
+
+        async def once(seconds: float) -> tuple[list[asyncpg.Record], float | None]:
+            async with self._connection(seconds) as connection:
+                age: float | None = await connection.fetchval(
+                    "SELECT replication.staleness_seconds()"
+                )
+                began = time.monotonic()
+                rows = await connection.fetch(query, *args)
+                return rows, None if age is None else age + time.monotonic() - began
+
+        rows, age = await self._persist("fetch_aged", once)
+        if age is None:
+            raise StoreUnavailable("Postgres: a standby that never heard of its primary")
+        return rows, age
 
     async def execute(self, query: str, *args: Any) -> str:
         """Runs one statement that may be repeated without harm; returns its command tag."""

@@ -31,5 +31,18 @@ ALTER ROLE :"service" SET transaction_timeout = '8s';
 SELECT format('CREATE DATABASE %I OWNER %I', :'service', :'service')
   WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'service') \gexec
 REVOKE ALL ON DATABASE :"service" FROM PUBLIC;
+\connect :service
+-- How old an answer from here may be: 0 on the primary; on a standby the time since the primary last said
+-- that there is nothing newer, or since the last commit that was replayed, whichever is later.
+CREATE SCHEMA IF NOT EXISTS replication;
+GRANT USAGE ON SCHEMA replication TO :"service";
+CREATE OR REPLACE FUNCTION replication.staleness_seconds() RETURNS double precision
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+  SELECT CASE WHEN NOT pg_is_in_recovery() THEN 0 ELSE greatest(0, extract(epoch FROM
+    clock_timestamp() - greatest(pg_last_xact_replay_timestamp(), (
+      SELECT last_msg_send_time FROM pg_stat_wal_receiver
+      WHERE status = 'streaming' AND latest_end_lsn <= pg_last_wal_replay_lsn()))))
+  END
+$$;
 SQL
 done

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from chassis.lifecycle import Lifecycle
 from chassis.problems import NotFound
 from chassis.web import create_app as create_shell
+from chassis.web import staleness
 from services.catalog.cache import Cache
 from services.catalog.config import CatalogSettings
 from services.catalog.copies import Copy
@@ -21,6 +22,7 @@ from services.catalog.decisions import (
     not_modified,
     parse_limit,
     parse_show_id,
+    wants_strong,
 )
 from services.catalog.models import ShowAnswer, ShowPage
 from services.catalog.store import Store
@@ -45,9 +47,12 @@ def create_app(settings: CatalogSettings, life: Lifecycle, cache: Cache, store: 
     cache_control = _cache_control(settings)
     latest = _Latest()
 
-    async def season() -> tuple[Season, dict[str, str]]:
+    async def season(request: Request) -> tuple[Season, dict[str, str]]:
+        if wants_strong(request.query_params.get("consistency")):
+            return Season(await store.season()), {"Cache-Control": "no-store", **staleness(0)}
         copy = await cache.get(SEASON, store.season)
         about = {"Cache-Control": cache_control, "Age": str(cache.age(copy))}
+        about |= staleness(cache.staleness(copy))
         if cache.stale(copy):
             about["X-Stale"] = "true"
         return latest.of(copy), about
@@ -56,24 +61,24 @@ def create_app(settings: CatalogSettings, life: Lifecycle, cache: Cache, store: 
         "/shows",
         response_model=ShowPage,
         responses=_NOT_MODIFIED,
-        openapi_extra={"parameters": [_LIMIT, _CURSOR]},
+        openapi_extra={"parameters": [_LIMIT, _CURSOR, _CONSISTENCY]},
     )
     async def list_shows(request: Request) -> Response:
         """Shows by id, a page at a time."""
         query = request.query_params
         limit, after = parse_limit(query.get("limit")), decode_cursor(query.get("cursor"))
-        shows, about = await season()
+        shows, about = await season(request)
         return _respond(request, shows.page(limit, after), about)
 
     @app.get(
         "/shows/{show_id}",
         response_model=ShowAnswer,
         responses=_NOT_MODIFIED | _UNKNOWN,
-        openapi_extra={"parameters": [_SHOW_ID]},
+        openapi_extra={"parameters": [_SHOW_ID, _CONSISTENCY]},
     )
     async def get_show(request: Request) -> Response:
         """One show. `seats_left` may be seconds old; whether a seat is free, an order finds out."""
-        shows, about = await season()
+        shows, about = await season(request)
         answer = shows.show(parse_show_id(request.path_params["show_id"]))
         if answer is None:
             raise NotFound("No such show")
@@ -131,3 +136,11 @@ _LIMIT = _parameter(
     default=DEFAULT_LIMIT,
 )
 _CURSOR = _parameter("query", "cursor", "next_cursor of the page before", type="string")
+_CONSISTENCY = _parameter(
+    "query",
+    "consistency",
+    "strong: what the primary has now; eventual: a copy, whose age X-Staleness-Ms says",
+    type="string",
+    enum=["strong", "eventual"],
+    default="eventual",
+)

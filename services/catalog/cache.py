@@ -123,6 +123,10 @@ class Cache:
         """Whole seconds since the copy was read from the source."""
         return copy.age(self._now())
 
+    def staleness(self, copy: Copy) -> float:
+        """Seconds since the copy was read from the source."""
+        return max(0.0, self._now() - copy.loaded_at)
+
     async def aclose(self) -> None:
         """Gives up the loads that are under way."""
         await self._flights.aclose()

@@ -134,6 +134,17 @@ def parse_limit(limit: str | None) -> int:
     raise InvalidRequest(errors=(FieldError("limit", f"a number from 1 to {MOST_ITEMS}"),))
 
 
+def wants_strong(consistency: str | None) -> bool:
+    """Whether the caller wants what the primary has now; a copy will do by default.
+
+    Raises:
+        InvalidRequest: it is neither strong nor eventual.
+    """
+    if consistency not in (None, "strong", "eventual"):
+        raise InvalidRequest(errors=(FieldError("consistency", "strong or eventual"),))
+    return consistency == "strong"
+
+
 def parse_show_id(text: str) -> int:
     """The id in a path; 0, which no show has, if it is no number."""
     digits = text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_ID))

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chassis.lifecycle import Lifecycle
 from chassis.problems import FieldError, InvalidRequest, NotFound, Unauthorized
 from chassis.web import create_app as create_shell
+from chassis.web import staleness
 from services.orders.config import OrdersSettings
 from services.orders.decisions import MOST_SEATS, Order, PlaceOrder, check_key
 from services.orders.store import Store
@@ -54,6 +55,7 @@ class OrderPage(BaseModel):
     next_cursor: str | None
 
 
+Consistency = Literal["strong", "eventual"]
 Account = Annotated[str | None, Header(alias="X-Account-Id", include_in_schema=False)]
 
 
@@ -78,20 +80,28 @@ def create_app(
         return JSONResponse(order.answer(), 201, headers)
 
     @app.get("/orders/{order_id}", response_model=OrderAnswer)
-    async def get_order(order_id: str, account: Account = None) -> Response:
-        """One order of the caller's."""
+    async def get_order(
+        order_id: str, account: Account = None, consistency: Consistency = "strong"
+    ) -> Response:
+        """One order of the caller's. An eventual answer may lack what was ordered just now."""
         account_id = _signed_in(account)
-        return JSONResponse((await store.get(_order_id(order_id), account_id)).answer())
+        order, age = await store.get(
+            _order_id(order_id), account_id, eventual=consistency == "eventual"
+        )
+        return JSONResponse(order.answer(), headers=staleness(age))
 
     @app.get("/orders", response_model=OrderPage)
     async def list_orders(
         account: Account = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
         cursor: uuid.UUID | None = None,
+        consistency: Consistency = "strong",
     ) -> Response:
-        """The caller's orders, newest first."""
-        orders = await store.of_account(_signed_in(account), limit + 1, cursor)
-        return JSONResponse(_page(orders, limit))
+        """The caller's orders, newest first. An eventual answer may lack the newest."""
+        orders, age = await store.of_account(
+            _signed_in(account), limit + 1, cursor, eventual=consistency == "eventual"
+        )
+        return JSONResponse(_page(orders, limit), headers=staleness(age))
 
     return app
 

@@ -12,5 +12,8 @@ class OrdersSettings(Settings, PostgresSettings, KafkaSettings):
 
     service: str = "orders"
     postgres_pool: int = Field(7, ge=1, description="connections at most, and one more")
+    postgres_replica_pool: int = Field(
+        2, ge=1, description="connections to the replica at most, and one more"
+    )
     programme_seed: int = Field(2026, description="which season is on sale; the same for catalog")
     keys_kept_hours: int = Field(24, ge=1, description="how long an Idempotency-Key is remembered")

@@ -35,9 +35,14 @@ async def build(settings: OrdersSettings, life: Lifecycle) -> AsyncIterator[Fast
         Database.open(
             settings.postgres_dsn.get_secret_value(), size=settings.postgres_pool
         ) as database,
+        Database.open(
+            settings.postgres_dsn.get_secret_value(),
+            size=settings.postgres_replica_pool,
+            prefer=settings.postgres_replica,
+        ) as replica,
         Producer.open(settings.kafka_brokers, settings.instance) as producer,
     ):
-        store = Store(database)
+        store = Store(database, replica if settings.postgres_replica else None)
         relay = Relay(database, producer, settings.instance)
         migrate = partial(
             database.migrate, SCHEMA, MIGRATIONS, fill=partial(put_on_sale, seats_by_show=seats)

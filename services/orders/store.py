@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
 
 import asyncpg
 
 from chassis.bus import inbox, outbox
 from chassis.bus.event import Event
 from chassis.problems import NotFound
+from chassis.store.errors import StoreUnavailable
 from chassis.store.postgres import Connection, Database
 from services.orders.decisions import (
     Order,
@@ -35,8 +38,10 @@ _COLUMNS = "id, account_id, show_id, status, seats, amount, currency, created_at
 class Store:
     """The ledger."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, replica: Database | None = None) -> None:
+        """`replica` is for reading what may be a moment old."""
         self._database = database
+        self._replica = replica
 
     async def place(self, command: PlaceOrder) -> tuple[Order, bool]:
         """Key, seats, order and event in one transaction. Returns the order, and if it is a replay.
@@ -59,26 +64,38 @@ class Store:
                 raise KeyInProgress(retry_after=1) from error
         raise SeatsContended
 
-    async def get(self, order_id: uuid.UUID, account_id: str) -> Order:
-        """The account's order.
+    async def get(
+        self, order_id: uuid.UUID, account_id: str, *, eventual: bool = False
+    ) -> tuple[Order, float]:
+        """The account's order, and how many seconds old that may be: 0 unless `eventual`.
 
         Raises:
-            NotFound: there is none, or it is somebody else's.
+            NotFound: there is none, or it is somebody else's; or, `eventual`, it is too new.
         """
-        row = await self._database.fetchrow(
+        rows, age = await self._read(
+            eventual,
             f"SELECT {_COLUMNS} FROM orders WHERE id = $1 AND account_id = $2",  # noqa: S608
             order_id,
             uuid.UUID(account_id),
         )
-        if row is None:
+        if not rows:
             raise NotFound("No such order")
-        return _order(row)
+        return _order(rows[0]), age
 
     async def of_account(
-        self, account_id: str, limit: int, before: uuid.UUID | None
-    ) -> list[Order]:
-        """The account's orders, newest first; those after the order `before` in that order."""
-        rows = await self._database.fetch(
+        self,
+        account_id: str,
+        limit: int,
+        before: uuid.UUID | None,
+        *,
+        eventual: bool = False,
+    ) -> tuple[list[Order], float]:
+        """The account's orders, newest first; those after the order `before` in that order.
+
+        And how many seconds old that may be: 0 unless `eventual`.
+        """
+        rows, age = await self._read(
+            eventual,
             f"SELECT {_COLUMNS} FROM orders WHERE account_id = $1"  # noqa: S608
             " AND ($3::uuid IS NULL OR (created_at, id) <"
             "   (SELECT created_at, id FROM orders WHERE id = $3 AND account_id = $1))"
@@ -87,7 +104,16 @@ class Store:
             limit,
             before,
         )
-        return [_order(row) for row in rows]
+        return [_order(row) for row in rows], age
+
+    async def _read(
+        self, eventual: bool, query: str, *args: Any
+    ) -> tuple[list[asyncpg.Record], float]:
+        """From the replica if that will do and it answers, else from the primary."""
+        if eventual and self._replica is not None:
+            with suppress(StoreUnavailable):
+                return await self._replica.fetch_aged(query, *args)
+        return await self._database.fetch(query, *args), 0.0
 
     async def apply_payments(self, events: list[Event]) -> None:
         """Confirms and declines orders; a declined order's seats are free again."""

@@ -82,6 +82,24 @@ async def test_a_show_is_answered_by_who_and_how_old(start: Start) -> None:
     assert "x-stale" not in show.headers
 
 
+@pytest.mark.parametrize("path", ["/shows/17?", "/shows?limit=5&"])
+async def test_consistency_is_by_request(start: Start, database: Database, path: str) -> None:
+    async with start() as client:
+        copied = await client.get(path)
+        await database.execute("UPDATE availability SET seats_left = seats_left - 1")
+        copy = await client.get(f"{path}consistency=eventual")
+        strong = await client.get(f"{path}consistency=strong")
+        refused = await client.get(f"{path}consistency=certainly")
+
+    assert int(copy.headers["x-staleness-ms"]) >= 0
+    assert copy.json() == copied.json()
+    assert strong.headers["x-staleness-ms"] == "0"
+    assert strong.headers["cache-control"] == "no-store"
+    assert strong.json() != copied.json()
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"] == "consistency"
+
+
 @pytest.mark.parametrize("path", ["/shows/17", "/shows?limit=5"])
 async def test_what_the_caller_has_is_not_sent_again(start: Start, path: str) -> None:
     async with start() as client:
@@ -120,8 +138,10 @@ async def test_the_api_is_described_with_its_parameters(start: Start) -> None:
     async with start() as client:
         paths = (await client.get("/openapi.json")).json()["paths"]
 
-    assert [p["name"] for p in paths["/shows"]["get"]["parameters"]] == ["limit", "cursor"]
-    assert [p["name"] for p in paths["/shows/{show_id}"]["get"]["parameters"]] == ["show_id"]
+    parameters = [p["name"] for p in paths["/shows"]["get"]["parameters"]]
+    assert parameters == ["limit", "cursor", "consistency"]
+    parameters = [p["name"] for p in paths["/shows/{show_id}"]["get"]["parameters"]]
+    assert parameters == ["show_id", "consistency"]
     assert set(paths["/shows/{show_id}"]["get"]["responses"]) == {"200", "304", "404"}
 
 

@@ -181,7 +181,7 @@ async def test_a_capture_confirms_once_however_often_it_is_told(
     order, _ = await store.place(command())
     await store.apply_payments([paid(order)])
     await store.apply_payments([paid(order), paid(order)])
-    assert (await store.get(uuid.UUID(order.id), order.account_id)).status == "confirmed"
+    assert (await store.get(uuid.UUID(order.id), order.account_id))[0].status == "confirmed"
     assert await outbox_types(database) == ["OrderPlaced", "OrderConfirmed"]
 
 
@@ -192,14 +192,14 @@ async def test_a_declined_order_gives_its_seats_back_once(store: Store, database
     assert next_order.seats == order.seats
     await store.apply_payments([refused(order)])  # told again: the seats are another's now
     assert await sold(database, SMALL_SHOW) == 10
-    assert (await store.get(uuid.UUID(order.id), order.account_id)).status == "declined"
+    assert (await store.get(uuid.UUID(order.id), order.account_id))[0].status == "declined"
 
 
 async def test_what_was_decided_stays(store: Store) -> None:
     order, _ = await store.place(command())
     await store.apply_payments([refused(order)])
     await store.apply_payments([paid(order)])
-    assert (await store.get(uuid.UUID(order.id), order.account_id)).status == "declined"
+    assert (await store.get(uuid.UUID(order.id), order.account_id))[0].status == "declined"
 
 
 async def test_a_connection_that_breaks_under_way_is_not_noticed(
@@ -240,6 +240,26 @@ async def test_orders_are_listed_newest_first_and_page_by_page(store: Store) -> 
         (await store.place(replace(command(seats=1), account_id=account)))[0] for _ in range(5)
     ]
     newest_first = [o.id for o in reversed(placed)]
-    page = await store.of_account(account, 3, None)
-    rest = await store.of_account(account, 3, uuid.UUID(page[-1].id))
+    page, age = await store.of_account(account, 3, None)
+    rest, _ = await store.of_account(account, 3, uuid.UUID(page[-1].id))
     assert [o.id for o in page + rest] == newest_first
+    assert age == 0
+
+
+async def test_who_takes_an_older_answer_is_told_how_old(
+    database: Database, postgres: Postgres
+) -> None:
+    async with Database.open(postgres("orders"), size=2, prefer="127.0.0.1") as replica:
+        store = Store(database, replica)
+        order, _ = await store.place(command())
+        found, age = await store.get(uuid.UUID(order.id), order.account_id, eventual=True)
+    assert found == order
+    assert 0 <= age < 5  # the server is a primary: its own age is 0, and the reading took a moment
+
+
+async def test_without_a_replica_the_primary_answers(database: Database) -> None:
+    nowhere = "postgresql://orders:x@127.0.0.1:1/orders"
+    async with Database.open(nowhere, size=2, prefer="127.0.0.1") as replica:
+        store = Store(database, replica)
+        order, _ = await store.place(command())
+        assert await store.get(uuid.UUID(order.id), order.account_id, eventual=True) == (order, 0)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 ZONES = 2
 RESERVED = 3  # Postgres' own default, for superusers: Patroni and the auditor
 TOOLS = 4  # make watch, and whoever looks while a game day runs
-SCALED = 8  # one instance of orders more: `--scale orders-a=2`
+SCALED = 11  # one instance of orders more: `--scale orders-a=2`
 ASKS = 1  # a pool's connection that finds out whether the server lives
 
 
@@ -36,6 +36,8 @@ def test_all_pools_at_their_fullest_fit() -> None:
             TicketsSettings,
         )
     ]
+    # Where the replica is away, or became the primary, these are the primary's too.
+    pools.append(default(OrdersSettings, "postgres_replica_pool"))
     subscribers = default(NotificationsSettings, "subscribers")
     pools += [
         default(NotificationsSettings, "subscriber_pool") for _ in str(subscribers).split(",")

@@ -18,6 +18,7 @@ from services.catalog.decisions import (
     parse_show_id,
     seats_moved,
     show_answer,
+    wants_strong,
 )
 
 
@@ -155,6 +156,15 @@ def test_other_limits_are_refused_by_name(text: str) -> None:
         parse_limit(text)
 
     assert [e.field for e in caught.value.errors] == ["limit"]
+
+
+def test_a_copy_will_do_unless_the_caller_says_otherwise() -> None:
+    assert not wants_strong(None)
+    assert not wants_strong("eventual")
+    assert wants_strong("strong")
+    with pytest.raises(InvalidRequest) as caught:
+        wants_strong("Strong")
+    assert [e.field for e in caught.value.errors] == ["consistency"]
 
 
 @pytest.mark.parametrize(
