@@ -31,6 +31,8 @@ from loadtests.watch.seen import (
 TIMEOUT = 0.8
 """Seconds for any answer: a view that is drawn once a second waits for nobody longer."""
 
+# Of a primary the servers that its commits wait for, of a replica nothing.
+_WAITS_FOR = "SELECT current_setting('synchronous_standby_names') WHERE NOT pg_is_in_recovery()"
 _METRICS_EVERY = 3
 """Looks between two at an instance's metrics: making them costs the instance milliseconds."""
 
@@ -158,13 +160,13 @@ class Collector:
             if connection is None or connection.is_closed():
                 connection = await asyncpg.connect(dsn, timeout=TIMEOUT)
                 self._postgres[dsn] = connection
-            replica = await connection.fetchval("SELECT pg_is_in_recovery()", timeout=TIMEOUT)
+            waits_for = await connection.fetchval(_WAITS_FOR, timeout=TIMEOUT)
         except BaseException:
             if connection is not None:
                 connection.terminate()
             self._postgres.pop(dsn, None)
             raise
-        return PostgresSeen("replica" if replica else "primary")
+        return PostgresSeen("replica") if waits_for is None else PostgresSeen("primary", waits_for)
 
 
 async def _or_gone(asking: Awaitable[T]) -> T | Gone:

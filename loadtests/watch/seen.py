@@ -85,9 +85,13 @@ class RedisSeen:
 
 @dataclass(frozen=True, slots=True)
 class PostgresSeen:
-    """A Postgres server that answered: `primary` or `replica`."""
+    """A Postgres server that answered: `primary` or `replica`.
+
+    A primary also knows which server its commits wait for, as `synchronous_standby_names` says it.
+    """
 
     role: str
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)

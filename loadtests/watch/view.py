@@ -175,12 +175,20 @@ def _member(member: RedisMember) -> Text:
 
 def _postgres(picture: Picture) -> list[Text]:
     lines = []
-    for server, seen in picture.seen.postgres.items():
+    servers = picture.seen.postgres
+    waited_for = "".join(s.waits_for for s in servers.values() if isinstance(s, PostgresSeen))
+    for server, seen in servers.items():
         if isinstance(seen, PostgresSeen):
-            lines.append(Text.assemble(("● ", "green"), server, (f"  {seen.role}", "dim")))
+            # (A member is a server's instance: postgres-b-1 of postgres-b.)
+            role = f"{seen.role}, synchronous" if f'"{server}-' in waited_for else seen.role
+            lines.append(Text.assemble(("● ", "green"), _short(server), (f"  {role}", "dim")))
         else:
-            lines.append(_gone(server, seen.reason))
+            lines.append(_gone(_short(server), seen.reason))
     return [*lines, Text()] if lines else []
+
+
+def _short(server: str) -> str:
+    return server.removeprefix("postgres-")
 
 
 def _breakers(picture: Picture) -> list[Text]:

@@ -48,7 +48,11 @@ def a_look(told: dict[str, Any], **more: Any) -> Seen:
         "kafka": KAFKA,
         "brokers": ("kafka-a", "kafka-b", "kafka-c"),
         "redis": REDIS,
-        "postgres": {"postgres-c": PostgresSeen("primary")},
+        "postgres": {
+            "postgres-a": PostgresSeen("replica"),
+            "postgres-b": PostgresSeen("replica"),
+            "postgres-c": PostgresSeen("primary", '"postgres-b-1"'),
+        },
         "breakers": {"payments-a-1": {"acquirer": "open"}},
         "balancers": {"balancer-a": read_state(told), "balancer-b": Gone("refused")},
     }
@@ -82,7 +86,9 @@ def test_everything_is_there() -> None:
         "● a-1  primary",
         "✖ b-1  primary",
         "● b-2  replica",
-        "postgres-c  primary",
+        "● a  replica  ",
+        "● b  replica, synchronous",
+        "● c  primary",
         "acquirer open  payments-a-1",
     ):
         assert words in page
@@ -133,5 +139,5 @@ def test_everything_dead_is_still_a_picture() -> None:
         )
     )
     assert "no balancer answers" in shown
-    assert "✖ postgres-c  refused" in shown
+    assert "✖ c  refused" in shown
     assert "0 breakers, all closed" in shown
