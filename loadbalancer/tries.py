@@ -115,7 +115,9 @@ class Tries(Asker):
         self._head_bytes = front.hop.request(head, caller.peer, pool.host, trusted=caller.trusted)
         if pool.affinity is not None:
             self.tie = pool.affinity.read(head, self.client)
-        instance = pool.pick((), self.tie) if pool.in_flight < pool.limit else None
+        instance = None
+        if pool.in_flight < pool.limit:
+            instance = pool.first(now, self.tie, repeatable=head.repeatable)
         if self._seconds <= 0:
             self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
         elif instance is not None:
@@ -327,6 +329,11 @@ class Tries(Asker):
             self.pool.erred(instance, status, now, decided=_decided(head))
         elif instance.ejection.failures or instance.ejection.errors:
             instance.ejection.fine()
+
+    @property
+    def repeatable(self) -> bool:
+        """Does a second run of it do no harm?"""
+        return self.head.repeatable
 
     @property
     def client(self) -> bytes:

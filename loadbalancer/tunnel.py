@@ -145,6 +145,9 @@ class Link(End):
 class Tunnel:
     """Finds an instance for a caller, joins them, and accounts for it."""
 
+    repeatable = True
+    """Until it is joined: nothing was sent to anybody."""
+
     def __init__(self, front: Front, caller: Caller) -> None:
         self._front = front
         self._caller = caller
@@ -176,7 +179,9 @@ class Tunnel:
         pool.budget.requests += 1
         if pool.affinity is not None and (known := self._caller.addresses()):
             self.tie = Tie("", known[0].host.encode())  # nothing else is known of who it is
-        instance = pool.pick((), self.tie) if pool.in_flight < pool.limit else None
+        instance = None
+        if pool.in_flight < pool.limit:
+            instance = pool.first(now, self.tie, repeatable=self.repeatable)
         if instance is not None:
             self.place_found(instance, now)
         elif not pool.usable or len(pool.waiting) >= pool.settings.max_waiting:

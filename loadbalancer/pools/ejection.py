@@ -2,6 +2,10 @@
 
 It is ejected after several failures in a row, each time for longer, and comes back when its time
 is over and an active check has succeeded since: callers are never used to find out.
+
+A check may be answered by an instance that answers nothing else. So one that comes back is out
+again after one more failure, until it has answered somebody well; and for as long again as it was
+out it is doubted: it gets nothing that could not be repeated elsewhere, while there is another one.
 """
 
 from __future__ import annotations
@@ -12,11 +16,12 @@ from loadbalancer.pools.settings import EjectSettings
 class Ejection:
     """What passive checks know of one instance."""
 
-    __slots__ = ("_until", "active", "errors", "failures", "reason", "settings", "times", "total")
+    __slots__ = ("_doubted_until", "_until", "active", "errors", "failures", "reason", "settings",
+                 "times", "total")  # fmt: skip
 
     def __init__(self, settings: EjectSettings) -> None:
         self.settings = settings
-        self._until = 0.0
+        self._until = self._doubted_until = 0.0
         self.active = False
         self.times = 0
         self.total = 0
@@ -49,15 +54,27 @@ class Ejection:
         self.times += 1
         self.total += 1
         seconds = min(settings.seconds * self.times, settings.longest)
-        self.active, self.reason, self._until = True, reason, now + seconds
+        self._begin(reason, seconds, now)
         return seconds
+
+    def _begin(self, reason: str, seconds: float, now: float) -> None:
+        self.active, self.reason = True, reason
+        self._until, self._doubted_until = now + seconds, now + 2 * seconds
+
+    def _end(self) -> None:
+        self.active, self.reason = False, ""
+        self.failures = max(0, self.settings.failures - 1)
+        self.errors = 0
+
+    def doubted(self, now: float) -> bool:
+        """Is it back, and has not answered anybody well since?"""
+        return self.failures > 0 and not self.active and self._until <= now < self._doubted_until
 
     def check_succeeded(self, now: float) -> bool:
         """An active check was answered well; gives whether that ends the ejection."""
         if not self.active or now < self._until:
             return False
-        self.active, self.reason = False, ""
-        self.fine()
+        self._end()
         return True
 
     def left(self, now: float) -> float:
@@ -70,7 +87,6 @@ class Ejection:
             return
         self.total = total
         if active and not self.active:
-            self.active, self.reason, self._until = True, reason, now + left
+            self._begin(reason, left, now)
         elif self.active and not active:
-            self.active, self.reason = False, ""
-            self.fine()
+            self._end()

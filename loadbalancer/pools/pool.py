@@ -34,6 +34,11 @@ class Waiter(Protocol):
 
     tie: Tie | None
 
+    @property
+    def repeatable(self) -> bool:
+        """Does a second run of it do no harm?"""
+        ...
+
     def place_found(self, instance: Instance, now: float) -> None:
         """It gets one."""
 
@@ -98,10 +103,23 @@ class Pool:
                 return instance
         return None
 
+    def first(self, now: float, tie: Tie | None, *, repeatable: bool) -> Instance | None:
+        """The instance for the first try; None if none has room.
+
+        What cannot be repeated elsewhere is no way to find out about one that was ejected.
+        """
+        if not repeatable:
+            doubted = [i for i in self.instances.values() if i.ejection.doubted(now)]
+            instance = self.pick(doubted, tie) if doubted else None
+            if instance is not None:
+                return instance
+        return self.pick((), tie)
+
     def serve_waiting(self, now: float) -> None:
         """Places have become free."""
         while self.waiting and self.in_flight < self.limit:
-            instance = self.pick((), self.waiting[0].tie)
+            first = self.waiting[0]
+            instance = self.first(now, first.tie, repeatable=first.repeatable)
             if instance is None:
                 return
             self.waiting.popleft().place_found(instance, now)

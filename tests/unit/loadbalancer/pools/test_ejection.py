@@ -25,7 +25,32 @@ def test_it_comes_back_only_after_its_time_and_a_good_check() -> None:
     ejection = Ejection(SETTINGS)
     ejection.eject("why", now=100)
     assert [ejection.check_succeeded(now) for now in (104.9, 105, 106)] == [False, True, False]
-    assert (ejection.active, ejection.failures, ejection.errors) == (False, 0, 0)
+    assert (ejection.active, ejection.errors) == (False, 0)
+
+
+def test_who_is_back_is_out_again_after_one_more_failure() -> None:
+    ejection = Ejection(SETTINGS)
+    ejection.eject("why", now=100)
+    ejection.check_succeeded(105)
+    assert ejection.failed()
+
+
+def test_who_is_back_and_answers_well_is_as_good_as_any() -> None:
+    ejection = Ejection(SETTINGS)
+    ejection.eject("why", now=100)
+    assert not ejection.doubted(104)
+    ejection.check_succeeded(105)
+    assert ejection.doubted(105)
+    ejection.fine()
+    assert not ejection.doubted(105)
+    assert not ejection.failed()
+
+
+def test_doubt_lasts_as_long_as_the_ejection_did() -> None:
+    ejection = Ejection(SETTINGS)
+    ejection.eject("why", now=100)
+    ejection.check_succeeded(105)
+    assert [ejection.doubted(now) for now in (109.9, 110)] == [True, False]
 
 
 def test_each_ejection_is_longer_up_to_a_limit_and_forgiven_after_a_time() -> None:
