@@ -66,7 +66,8 @@ EFFECTS = (
     Question(
         "notifications",
         {
-            "email": "SELECT order_id, kind FROM email_outbox WHERE created_at >= :start",
+            "email": "SELECT order_id, kind, extract(epoch FROM created_at) AS told_at"
+            " FROM email_outbox WHERE created_at >= :start",
             "text": "SELECT order_id, kind FROM text_outbox WHERE created_at >= :start",
         },
     ),
@@ -83,6 +84,7 @@ LEDGER = Question(
     "orders",
     {
         "orders": "SELECT o.id, k.key, o.show_id, o.status, o.seats, o.amount, o.currency,"
+        " extract(epoch FROM o.created_at) AS placed_at,"
         " o.created_at < :start AS earlier, o.account_id = ANY(:accounts) AS ours"
         " FROM orders o LEFT JOIN idempotency_keys k ON k.order_id = o.id"
         " WHERE o.created_at >= :start OR o.id = ANY(:ids)",

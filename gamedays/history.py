@@ -25,9 +25,11 @@ FAULT, HEAL, PHASE, SEEN, TRUTH = "fault", "heal", "phase", "seen", "truth"
 """Kinds that are no client's operation."""
 
 LOAD_BEGINS, LOAD_ENDS, HEALING, MACHINE = "load begins", "load ends", "healing", "machine"
+TRIED = "tried"
 """Keys of phases. Operations outside of the first two prepare or ask again, and are not load. The
 third is when healing begins (`heal` is when it has ended); the fourth tells, at the load's end, how
-`busy` the machine was since the first fault, from 0 to 1.
+`busy` the machine was since the first fault, from 0 to 1; the last tells, by pool, how many
+`requests` and `retries` the balancers count, before the load and after it.
 """
 
 

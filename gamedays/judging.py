@@ -11,6 +11,7 @@ from gamedays.checkers.availability import available
 from gamedays.checkers.bank import bank
 from gamedays.checkers.effects import effects
 from gamedays.checkers.newcomers import newcomers
+from gamedays.checkers.overload import amplification, goodput
 from gamedays.checkers.recovery import detected, recovered
 from gamedays.checkers.register import linearizable
 from gamedays.checkers.seats import seats
@@ -43,6 +44,10 @@ def checkers(holds: Holds) -> dict[str, Checker]:
     found["ordering"] = available(ORDER, gap_s=order.gap_s, errors=order.errors)
     found["detection"] = detected(holds.detect_s)
     found["recovery"] = recovered(both, since=holds.recover_since, bound_s=holds.recover_s)
+    if holds.attempts is not None:
+        found["attempts"] = amplification(holds.attempts)
+    if holds.goodput is not None:
+        found["goodput"] = goodput(holds.goodput.within_s, holds.goodput.share)
     return found
 
 

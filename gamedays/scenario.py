@@ -86,6 +86,13 @@ class Service(_Table):
     errors: float = Field(0.0, ge=0, le=1, description="share that may fail")
 
 
+class Goodput(_Table):
+    """How soon what piled up must be done."""
+
+    within_s: Bound = Field(description="after the end of healing")
+    share: float = Field(ge=0, le=1, description="of the orders placed until then")
+
+
 class Holds(_Table):
     """What must hold, beside that nothing is lost, doubled, sold twice or unpaid: always."""
 
@@ -94,6 +101,8 @@ class Holds(_Table):
     detect_s: Bound | None = Field(None, description="until the cluster itself has noticed")
     recover_s: Bound | None = Field(None, description="until the last trouble of a client")
     recover_since: Literal["fault", "heal"] = "fault"
+    attempts: float | None = Field(None, ge=1, description="sent for each request, in any pool")
+    goodput: Goodput | None = None
     sessions: Literal["hold", "may be lost"] = Field(
         "hold", description="whether sign-in and sign-out are a linearizable register"
     )

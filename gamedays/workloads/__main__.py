@@ -25,7 +25,7 @@ import orjson
 from gamedays.history import Writer
 from gamedays.workloads.buyers import Buyers
 from gamedays.workloads.edges import Edges
-from gamedays.workloads.observer import Observer, all_read, all_up, roles
+from gamedays.workloads.observer import Observer, all_read, all_up, roles, tried
 from gamedays.workloads.passers import Browsers, Newcomers
 from gamedays.workloads.registers import NewestOrder, SessionRegisters
 from gamedays.workloads.stage import CannotBegin, Person, Stage
@@ -81,6 +81,7 @@ class Client:
         sessions, newest = rest[:_SESSION_REGISTERS], rest[_SESSION_REGISTERS:]
         browsers = Browsers(stage, options.browsing)
         stage.troubles.clear()
+        stage.tried(await tried(self._where))
         stage.load_begins()
         self._load = asyncio.ensure_future(
             _together(
@@ -109,6 +110,7 @@ class Client:
             await asyncio.wait([self._load], timeout=_ANSWERED_SECONDS)
             self._stage.given_up.set()
             await self._load
+        self._stage.tried(await tried(self._where))
         self._observer.cancel()
         tell("stopped")
 

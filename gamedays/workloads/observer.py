@@ -106,6 +106,19 @@ class Observer:
                 self._stage.saw(name, state)
 
 
+async def tried(where: Addresses) -> dict[str, dict[str, int]]:
+    """By pool, how many requests and retries all balancers together count since their starts."""
+    async with Collector(replace(where, brokers=(), redis=())) as collector:
+        looks = await asyncio.gather(*(collector.balancer(url) for url in where.admins))
+    sums: dict[str, dict[str, int]] = {}
+    for look in looks:
+        for pool in look.pools if isinstance(look, BalancerSeen) else ():
+            counted = sums.setdefault(pool.name, {"requests": 0, "retries": 0})
+            counted["requests"] += pool.requests
+            counted["retries"] += pool.retries
+    return sums
+
+
 async def all_up(where: Addresses, within: float) -> str:
     """Waits until every balancer has two instances or more of every pool up; else says who is not.
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gamedays.history import LOAD_BEGINS, LOAD_ENDS, PHASE, SEEN, Record, Type, Writer
+from gamedays.history import LOAD_BEGINS, LOAD_ENDS, PHASE, SEEN, TRIED, Record, Type, Writer
 from gamedays.workloads.decisions import Answer, outcome
 from gamedays.workloads.edges import Edges
 
@@ -52,6 +52,10 @@ class Stage:
         """Operations that begin later do not count as load; nobody begins anything new."""
         self.write("load", "info", PHASE, LOAD_ENDS)
         self.stopped.set()
+
+    def tried(self, counted: dict[str, dict[str, int]]) -> None:
+        """What the balancers count by now."""
+        self.write("observer", "info", PHASE, TRIED, counted)
 
     def saw(self, what: str, state: str) -> None:
         """The observer saw it become so."""

@@ -35,12 +35,14 @@ class InstanceSeen:
 
 @dataclass(frozen=True, slots=True)
 class PoolSeen:
-    """A pool as one balancer tells of it."""
+    """A pool as one balancer tells of it; counters since that balancer's start."""
 
     name: str
     policy: str
     panic: bool
     instances: tuple[InstanceSeen, ...]
+    requests: int = 0
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,14 @@ def _pool(name: str, pool: dict[str, Any]) -> PoolSeen:
         InstanceSeen(**{k: v for k, v in one.items() if k in fields and v is not None})
         for one in pool.get("instances", ())
     )
-    return PoolSeen(name, pool.get("policy", ""), bool(pool.get("panic")), tuple(instances))
+    return PoolSeen(
+        name,
+        pool.get("policy", ""),
+        bool(pool.get("panic")),
+        tuple(instances),
+        pool.get("requests", 0),
+        pool.get("retries", 0),
+    )
 
 
 _BREAKER_STATES = {"0": "closed", "1": "half-open", "2": "open"}
