@@ -15,7 +15,7 @@ from gamedays import audit, history, machine
 from gamedays.cluster import ROOT, Auditor, Client, ClientGone, CommandFailed, census, run
 from gamedays.history import FAULT, HEAL, HEALING, MACHINE, PHASE, History, Record, Writer
 from gamedays.judging import Result, judge, not_run
-from gamedays.nemeses.decisions import ROLES, Act, Roles, TargetUnknown, act, drawn
+from gamedays.nemeses.decisions import ROLES, WHO_WAS, Act, Roles, TargetUnknown, act, drawn
 from gamedays.page import page
 from gamedays.scenario import UNDOES_ITSELF, Scenario, Step
 
@@ -45,6 +45,7 @@ class Conductor:
         self._say = say
         self._rng = random.Random(seed)
         stamp = time.strftime("%Y%m%d-%H%M%S")
+        self._hit: dict[str, tuple[str, ...]] = {}
         self.folder = reports / f"{stamp}-{scenario.name}"
 
     def run(self) -> Result:
@@ -118,10 +119,11 @@ class Conductor:
         if any(role in step.target for role in ROLES):
             client.tell("roles")
             roles = client.hear("roles", _ROLES_SECONDS)["roles"]
-        todo = act(step, census(), roles, self._rng)
+        todo = act(step, census(), {**roles, **self._hit}, self._rng)
+        self._hit[WHO_WAS + step.do] = todo.targets
         what = " ".join(filter(None, (step.do, step.target)))
         value = {"targets": list(todo.targets), "did": [" ".join(c) for c in todo.commands]}
-        heals = step.do == "heal"
+        heals = step.do == "heal" and not step.target
         if heals:
             _note(writer, PHASE, HEALING, value)
         else:

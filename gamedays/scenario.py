@@ -130,8 +130,8 @@ class Scenario(_Table):
     @model_validator(mode="after")
     def _is_healed(self) -> Scenario:
         broken = any(step.do not in UNDOES_ITSELF for step in self.steps)
-        if broken and self.steps[-1].do != "heal":
-            raise ValueError("steps: the last one must be heal")
+        if broken and (self.steps[-1].do != "heal" or self.steps[-1].target):
+            raise ValueError("steps: the last one must be heal, of everything")
         if self.holds.recover_since == "heal" and not self.steps:
             raise ValueError("holds.recover_since: there is no heal")
         return self

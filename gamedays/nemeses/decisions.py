@@ -15,8 +15,12 @@ ROLES = {
     "controller of kafka": "kafka",
     "primary of postgres": "postgres",
     "standby of postgres": "postgres",
+    "synchronous standby of postgres": "postgres",
 }
 """Targets that somebody must be asked for at the moment; of several, one is drawn."""
+
+WHO_WAS = "who was "
+"""`who was split`: those that the last step of that kind hit."""
 
 FAULT_SCRIPT = "scripts/fault.sh"
 
@@ -69,7 +73,7 @@ def resolve(target: str, census: Census, roles: Roles, rng: random.Random) -> tu
     """The instances that a target's words mean now.
 
     `everything` · `zone a` · `all redis` · `one of orders` · `primary of redis` and the other
-    ROLES · `orders-a-1` · several of these with `and` between them.
+    ROLES · `who was split` · `orders-a-1` · several of these with `and` between them.
 
     Raises:
         TargetUnknown: the words mean nothing, or nobody that is there.
@@ -80,6 +84,8 @@ def resolve(target: str, census: Census, roles: Roles, rng: random.Random) -> tu
     if target in ROLES:
         found = list(roles.get(target, ()))
         return (rng.choice(sorted(found)),) if found else _unknown(target, roles)
+    if target.startswith(WHO_WAS):
+        return tuple(roles.get(target, ())) or _unknown(target, roles)
     one = target.startswith("one of ")
     names = [i.name for i in census if _means(target, i)]
     if not names:
@@ -137,7 +143,9 @@ def _switchover(*_: object) -> Act:
     return Act((("scripts/switchover.sh",),))
 
 
-def _heal(*_: object) -> Act:
+def _heal(step: Step, census: Census, roles: Roles, rng: random.Random) -> Act:
+    if step.target:
+        return _fault(step, census, roles, rng)
     return Act(((FAULT_SCRIPT, "heal"), ("scripts/acquirer.sh", "default")))
 
 

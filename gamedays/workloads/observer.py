@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +24,7 @@ _STORES_EVERY = 1.0
 _AWAY, _UP = "away", "up"
 _ADMIN_MS = 3_000
 _PATRONI_PORT, _PATRONI_SECONDS, _OK = 8008, 2.0, 200
-_PARTS = {"primary": "primary", "replica": "standby"}
+_PARTS = {"primary": "primary", "replica": "standby", "synchronous": "synchronous standby"}
 
 log = logging.getLogger(__name__)
 
@@ -183,15 +184,17 @@ async def roles(where: Addresses) -> dict[str, list[str]]:
 
 async def _postgres_roles(hosts: Sequence[str]) -> dict[str, list[str]]:
     """By Patroni's word: a server may have no connection to spare, and that of all the primary."""
-    found: dict[str, list[str]] = {"primary of postgres": [], "standby of postgres": []}
+    found: dict[str, list[str]] = {f"{part} of postgres": [] for part in _PARTS.values()}
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PATRONI_SECONDS)) as http:
-        for name, part in itertools.product(hosts, ("primary", "replica")):
-            try:
+
+        async def ask(name: str, part: str) -> None:
+            with suppress(aiohttp.ClientError, TimeoutError):
                 async with http.get(f"http://{name}:{_PATRONI_PORT}/{part}") as answer:
                     if answer.status == _OK:
                         found[f"{_PARTS[part]} of postgres"].append(f"{name}-1")
-            except (aiohttp.ClientError, TimeoutError):
-                continue
+
+        # All at once: a mute one must not hold up the next step by more than its own silence.
+        await asyncio.gather(*(ask(*one) for one in itertools.product(hosts, _PARTS)))
     return found
 
 

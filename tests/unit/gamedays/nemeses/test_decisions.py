@@ -3,6 +3,7 @@ import random
 import pytest
 
 from gamedays.nemeses.decisions import (
+    WHO_WAS,
     Instance,
     TargetUnknown,
     act,
@@ -22,11 +23,12 @@ CENSUS += [Instance(f"{p}-{zone}-1", zone) for p in ("notifications", "acquirer"
 CENSUS += [Instance(f"kafka-{zone}-1", zone) for zone in "abc"]
 CENSUS += [Instance(f"redis-{zone}-{n}", zone) for zone in "abc" for n in (1, 2)]
 CENSUS += [Instance("postgres-c-1", "c")]
-ROLES = {
+ROLES: dict[str, list[str]] = {
     "primary of redis": ["redis-a-1", "redis-b-1", "redis-c-1"],
     "leader of kafka": ["kafka-b-1"],
     "controller of kafka": ["kafka-c-1"],
     "primary of postgres": ["postgres-c-1"],
+    "synchronous standby of postgres": ["postgres-b-1"],
 }
 
 
@@ -108,10 +110,21 @@ def test_rolling_takes_one_after_the_other() -> None:
     ]  # fmt: skip
 
 
+def test_who_was_hit_before_can_be_healed_alone() -> None:
+    roles = {**ROLES, "who was split": ["postgres-b-1"]}
+    done = act(Step(do="heal", target="who was split"), CENSUS, roles, rng())
+    assert done.commands == (("scripts/fault.sh", "heal", "postgres-b-1"),)
+    with pytest.raises(TargetUnknown, match="'who was cut' means nobody"):
+        act(Step(do="heal", target="who was cut"), CENSUS, roles, rng())
+
+
 def test_every_step_of_ours_can_be_done() -> None:
     for name in names():
+        hit = dict(ROLES)
         for step in drawn(load(name).steps, CENSUS, rng()):
-            assert act(step, CENSUS, ROLES, rng()).commands, name
+            done = act(step, CENSUS, hit, rng())
+            assert done.commands, name
+            hit[WHO_WAS + step.do] = list(done.targets)
 
 
 STEP = Step(do="random", for_s=600)
