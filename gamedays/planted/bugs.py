@@ -146,6 +146,34 @@ def _charge_twice(_: str) -> None:
     _replace("chassis.mesh:MeshClient", "call", make)
 
 
+def _asynchronous_standby(_: str) -> None:
+    def make(connect: Any) -> Any:
+        async def hasty(self: Any, *words: Any, **options: Any) -> Any:
+            asked = options.get("server_settings") or {}
+            options["server_settings"] = {**asked, "synchronous_commit": "local"}
+            return await connect(self, *words, **options)
+
+        return hasty
+
+    _replace("chassis.store.servers:Servers", "connect", make)
+
+
+def _retry_storm(_: str) -> None:
+    away: Any = import_module("services.payments.errors").AcquirerAway
+
+    def make(_charge: Any) -> Any:
+        async def at_once_and_for_ever(self: Any, charge: Any) -> Any:
+            while True:
+                try:
+                    return await self._attempt(charge)
+                except away:
+                    await asyncio.sleep(_LOOK_SECONDS)
+
+        return at_once_and_for_ever
+
+    _replace("services.payments.acquirer:Acquirer", "charge", make)
+
+
 BUGS: dict[str, Bug] = {
     "acks-0": Bug(
         "events count as told when they are sent",
@@ -195,6 +223,20 @@ BUGS: dict[str, Bug] = {
         _charge_twice,
         "acquirer-trouble",
         "bank",
+    ),
+    "asynchronous-standby": Bug(
+        "a commit is acknowledged before any standby has it",
+        frozenset({"orders"}),
+        _asynchronous_standby,
+        "kill-lone-primary",
+        "set",
+    ),
+    "retry-storm": Bug(
+        "a charge that fails is sent again, at once and for ever",
+        frozenset({"payments"}),
+        _retry_storm,
+        "acquirer-trouble",
+        "attempts",
     ),
 }
 

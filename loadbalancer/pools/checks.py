@@ -2,7 +2,9 @@
 
 1. The first answer counts at once, so that a start is quick.
 2. After that, `fall` failures in a row take it out and `rise` successes in a row bring it back.
-3. An instance that says itself that it is not ready gets no new work from that moment, and gets
+3. While a failure is not believed yet, the next check comes soon: who hangs is found out by three
+   time-outs in a row, not by three intervals.
+4. An instance that says itself that it is not ready gets no new work from that moment, and gets
    it again as soon as it says that it is. Only failures need to be believed slowly.
 """
 
@@ -108,9 +110,13 @@ class ActiveCheck:
             self.draining = outcome.verdict is Verdict.DRAINING
             self.reason = outcome.reason
         self.checked = True
+        self.due = now + self._interval() * (1 + self.settings.jitter * spread)
+
+    def _interval(self) -> float:
         settings = self.settings
-        interval = settings.interval if self.ready else settings.down_interval
-        self.due = now + interval * (1 + settings.jitter * spread)
+        if not self.ready:
+            return settings.down_interval
+        return settings.doubt_interval if self._downs else settings.interval
 
     def _up(self) -> None:
         self._downs = 0

@@ -16,6 +16,8 @@ class CheckSettings:
     """Share of the interval by which each check comes earlier or later, so that they spread."""
     down_interval: float = 1.0
     """Interval while the instance is not up: who comes back is found sooner."""
+    doubt_interval: float = 0.25
+    """Interval after a failure while it is still up: HAProxy's `fastinter`."""
     timeout: float = 1.0
     fall: int = 3
     rise: int = 2

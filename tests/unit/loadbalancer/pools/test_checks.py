@@ -59,6 +59,15 @@ def test_the_next_check_is_due_with_jitter_and_sooner_while_down() -> None:
     assert check.due == pytest.approx(11.0)
 
 
+def test_the_next_check_comes_soon_after_a_failure_that_is_not_believed_yet() -> None:
+    check = ActiveCheck(CheckSettings(interval=2.0, down_interval=1.0, doubt_interval=0.25, fall=3))
+    dues = []
+    for outcome in (READY, FAILED, FAILED, READY, FAILED, FAILED, FAILED):
+        check.record(outcome, 10.0, 0.0)
+        dues.append(check.due - 10.0)
+    assert dues == [2.0, 0.25, 0.25, 2.0, 0.25, 0.25, 1.0]
+
+
 def test_draining_ends_when_it_no_longer_answers() -> None:
     check = ActiveCheck(CheckSettings())
     said = []
