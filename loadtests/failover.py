@@ -84,18 +84,25 @@ def _wish(
 class Edges:
     """Which edge to try: a user's own, unless it is down, which all users of a run know at once.
 
-    Whether it is back is found out beside the requests (`worked`), never with one of them.
+    Whether it is back is found out beside the requests (`worked`), never with one of them. One that
+    cannot serve now is left alone for a time (`refused`): that is all that its answer tells.
     """
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._down: set[int] = set()
+        self._refuses_until: dict[int, float] = {}
 
-    def choose(self, home: int, avoid: Collection[int] = ()) -> int:
+    def choose(self, home: int, avoid: Collection[int] = (), now: float = 0.0) -> int:
         """An edge to try; `avoid` names what this request has just tried."""
         wishes = [(home + step) % self._count for step in range(self._count)]
         others = [edge for edge in wishes if edge not in avoid] or wishes
-        return next((edge for edge in others if edge not in self._down), others[0])
+        alive = [edge for edge in others if edge not in self._down] or others
+        return next((edge for edge in alive if self._refuses_until.get(edge, now) <= now), alive[0])
+
+    def refused(self, edge: int, until: float) -> None:
+        """It says that it cannot serve: not before that time, if another one can."""
+        self._refuses_until[edge] = until
 
     def failed(self, edge: int) -> bool:
         """It did not answer. True if that is news."""

@@ -18,10 +18,14 @@ API = "/api/v1"
 _CONNECT_SECONDS = 1.0
 _ASK_EVERY_SECONDS = 0.5
 _TRIES = 4
+_UNAVAILABLE, _REFUSES_SECONDS = 503, 10.0
 
 
 class Edges:
     """Sends by one edge, and by the other when that one does not answer.
+
+    One that answers 503 is left for ten seconds, if the other does not: what DNS with health checks
+    does for a client, at the shortest interval of Route 53's.
 
     What was answered is never sent again here, whatever the answer. (aiohttp itself sends a GET or
     a DELETE again, once, when a kept connection breaks, as browsers do.)
@@ -85,9 +89,11 @@ class Edges:
             left = until - time.monotonic()
             if left <= 0:
                 break
-            edge = self._choice.choose(home % len(self._urls), avoid)
+            edge = self._choice.choose(home % len(self._urls), avoid, time.monotonic())
             url = self._urls[edge] + API + path
             answer = await self._try(method, url, min(attempt, left), json=body, headers=headers)
+            if answer.status == _UNAVAILABLE:
+                self._choice.refused(edge, time.monotonic() + _REFUSES_SECONDS)
             if answer.status != NO_ANSWER:
                 break
             self._failed(edge)

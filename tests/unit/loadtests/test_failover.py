@@ -53,6 +53,15 @@ class TestEdges:
         edges = Edges(2)
         assert [edges.choose(home) for home in (0, 1)] == [0, 1]
 
+    def test_an_edge_that_refuses_is_left_alone_for_a_time_while_another_does_not(self) -> None:
+        edges = Edges(2)
+        edges.refused(0, until=10.0)
+        assert [edges.choose(0, now=now) for now in (9.9, 10.0)] == [1, 0]
+        edges.refused(1, until=10.0)
+        assert [edges.choose(home, now=9.0) for home in (0, 1)] == [0, 1]
+        edges.failed(0)
+        assert edges.choose(0, now=9.0) == 1
+
     def test_a_dead_edge_is_left_alone_by_all_until_it_works(self) -> None:
         edges = Edges(2)
         edges.failed(0)
