@@ -92,9 +92,9 @@ class Edges:
             edge = self._choice.choose(home % len(self._urls), avoid, time.monotonic())
             url = self._urls[edge] + API + path
             answer = await self._try(method, url, min(attempt, left), json=body, headers=headers)
-            if answer.status == _UNAVAILABLE:
-                self._choice.refused(edge, time.monotonic() + _REFUSES_SECONDS)
             if answer.status != NO_ANSWER:
+                refuses = _REFUSES_SECONDS if answer.status == _UNAVAILABLE else 0.0
+                self._choice.refused(edge, time.monotonic() + refuses)
                 break
             self._failed(edge)
             avoid = [edge]
