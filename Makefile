@@ -56,7 +56,7 @@ dlq: ## list the dead letters; again to where they came from: make dlq REPLAY=al
 ##@ Game days: faults on purpose, under load, and a verdict
 gameday: venv ## one of them: make gameday G=kill-zone SEED=7 (make gameday alone lists them)
 	@$(VENV)/python -m gamedays $(if $(G),run $(G) $(if $(SEED),--seed $(SEED)),list)
-gamedays: venv ## all of them, one after the other; SHORT=1: the few that CI runs
+gamedays: venv ## all of them, one after the other; SHORT=1: the few that make test has, too
 	@$(VENV)/python -m gamedays run $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED))
 
 gamedays-mutants: venv ## does each check catch the bug that is planted for it? BUG=no-inbox: one of them
@@ -83,13 +83,15 @@ compiled: venv ## the balancer's hot modules by mypyc, into build/compiled: PYTH
 	@$(VENV)/python docker/compile.py . build/compiled
 fmt: venv ## format the code
 	@$(VENV)/ruff format . && $(VENV)/ruff check --fix .
-test: test-unit test-integration test-cluster ## all tests, the quick ones first
+test: test-unit test-integration test-cluster test-gamedays ## all tests, the quick ones first
 test-unit: venv ## decisions and protocols, no I/O, seconds
 	@$(VENV)/python -m pytest tests/unit -q
 test-integration: venv images ## real processes on loopback
 	@$(VENV)/python -m pytest tests/integration -q
 test-cluster: venv up ## real containers, really killed
 	@$(VENV)/python -m pytest tests/cluster -q
+test-gamedays: venv up ## the short game days
+	@$(VENV)/python -m gamedays run --short
 
 help:
 	@awk -F':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-16s  %s\n", $$1, $$2 }' Makefile
