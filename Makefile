@@ -32,6 +32,8 @@ cut: ## take it off the network
 	@scripts/fault.sh cut $(I) $(ZONE)
 split: ## drop every packet between it and the rest
 	@scripts/fault.sh split $(I) $(ZONE)
+fill: ## fill its disk, if that is a small one (scripts/small-disk.sh on): make fill I=kafka-b-1
+	@scripts/fault.sh fill $(I)
 slow: ## make each of its packets wait: make slow ZONE=a MS=200 (where the kernel has netem)
 	@scripts/fault.sh slow $(MS) $(I) $(ZONE)
 stop: ## stop it in order: it drains first

@@ -190,6 +190,16 @@ class Client:
         return f"the client ended: {words[-800:] or 'without a word'}"
 
 
+def ensure(folder: Path) -> None:
+    """Makes a folder for its parent's owner: the client in its container writes there too."""
+    if folder.exists():
+        return
+    ensure(folder.parent)
+    folder.mkdir()
+    owner = folder.parent.stat()
+    os.chown(folder, owner.st_uid, owner.st_gid)
+
+
 def project() -> str:
     """The Compose project's name."""
     return os.environ.get("COMPOSE_PROJECT_NAME") or "holdfast"

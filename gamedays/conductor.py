@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import orjson
 
 from gamedays import audit, history, machine
-from gamedays.cluster import ROOT, Auditor, Client, ClientGone, CommandFailed, census, run
+from gamedays.cluster import ROOT, Auditor, Client, ClientGone, CommandFailed, census, ensure, run
 from gamedays.history import FAULT, HEAL, HEALING, MACHINE, PHASE, History, Record, Writer
 from gamedays.judging import Result, judge, not_run
 from gamedays.nemeses.decisions import ROLES, WHO_WAS, Act, Roles, TargetUnknown, act, drawn
@@ -21,6 +21,8 @@ from gamedays.scenario import UNDOES_ITSELF, Scenario, Step
 
 REPORTS = Path("reports/gamedays")
 LATEST, RESULT, PAGE = "latest.json", "result.json", "report.html"
+
+SMALL_DISK_SCRIPT = "scripts/small-disk.sh"
 
 _CALM_SECONDS = 150.0
 _READY_SECONDS, _STEADY_SECONDS, _ROLES_SECONDS = 60.0, 180.0, 30.0
@@ -53,11 +55,24 @@ class Conductor:
         self._say(f"{self._scenario.name}: {self._scenario.title} (seed {self._seed})")
         started = time.time()
         try:
-            self._play(started)
-            result = self._judge(started)
+            with self._disk():
+                self._play(started)
+                result = self._judge(started)
         except (ClientGone, CommandFailed, TargetUnknown) as error:
             result = not_run(self._scenario.name, self._seed, str(error))
         return self._keep(result)
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        """The small disk, where the scenario needs it; taken away whatever happens."""
+        if not self._scenario.small_disk:
+            yield
+            return
+        try:
+            run(SMALL_DISK_SCRIPT, "on")
+            yield
+        finally:
+            run(SMALL_DISK_SCRIPT, "off")
 
     def _quiet(self, started: float) -> list[Record]:
         """Waits until nothing is under way from before; returns the totals then."""
@@ -165,7 +180,7 @@ def keep(scenario: Scenario, result: Result, folder: Path) -> Result:
     """Writes the result and its page into the run's folder."""
     where = ROOT / folder
     result = replace(result, folder=str(folder))
-    where.mkdir(parents=True, exist_ok=True)
+    ensure(where)
     (where / RESULT).write_bytes(orjson.dumps(result.encode(), option=orjson.OPT_INDENT_2))
     try:
         played = history.read(where)

@@ -20,6 +20,7 @@ Do = Literal[
     "stop",
     "cut",
     "split",
+    "fill",
     "slow",
     "acquirer",
     "random",
@@ -28,6 +29,8 @@ Do = Literal[
     "heal",
 ]
 """What a step does; nemeses/decisions.py says how."""
+
+_NEED_A_TARGET = frozenset({"kill", "pause", "stop", "cut", "split", "fill", "slow", "roll"})
 
 UNDOES_ITSELF: tuple[Do, ...] = ("heal", "roll", "switchover")
 """After these nothing is broken."""
@@ -68,7 +71,7 @@ class Step(_Table):
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Step:
-        if self.do in {"kill", "pause", "stop", "cut", "split", "slow", "roll"} and not self.target:
+        if self.do in _NEED_A_TARGET and not self.target:
             raise ValueError(f"{self.do} needs a target")
         if (self.do == "acquirer") != bool(self.knobs):
             raise ValueError("knobs belong to acquirer, and acquirer needs knobs")
@@ -122,10 +125,17 @@ class Scenario(_Table):
     title: str
     story: str = Field(min_length=20, description="what is done and what a person should see")
     short: bool = Field(False, description="one of the few that CI runs")
+    small_disk: bool = Field(False, description="kafka-b gets one that can be filled")
     stands_for: Anchor
     load: Load = Load()
     steps: tuple[Step, ...] = ()
     holds: Holds
+
+    @model_validator(mode="after")
+    def _has_the_disk(self) -> Scenario:
+        if any(step.do == "fill" for step in self.steps) != self.small_disk:
+            raise ValueError("small_disk belongs to fill, and fill needs it")
+        return self
 
     @model_validator(mode="after")
     def _is_healed(self) -> Scenario:

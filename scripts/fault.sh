@@ -2,16 +2,19 @@
 # Breaks parts of the running cluster on purpose, and mends them:
 #   fault.sh kill|pause|cut|stop INSTANCE...|ZONE    orders-a-1, or a for all of zone a
 #   fault.sh split INSTANCE...|ZONE                  no packet passes between these and all others
+#   fault.sh fill INSTANCE...                       not one byte more fits on its disk
 #   fault.sh slow MILLISECONDS INSTANCE...|ZONE      each packet of theirs waits so long
 #   fault.sh heal [INSTANCE...|ZONE]                 undoes every fault, whoever did it, and waits
 #   fault.sh list                                    instances, zones, states
 # What `cut` takes away is written to .state/cut, so that `heal` gives back the very same. `split` and `slow`
-# are rules (scripts/rules.sh).
+# are rules (scripts/rules.sh), `fill` is a helper beside the disk (scripts/disks.sh).
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=scripts/rules.sh
 . scripts/rules.sh
+# shellcheck source=scripts/disks.sh
+. scripts/disks.sh
 
 readonly CUT=.state/cut AT_ONCE=8 HEAL_SECONDS=180
 readonly SERVICE='{{.Label "com.docker.compose.service"}}' NUMBER='{{.Label "com.docker.compose.container-number"}}'
@@ -125,8 +128,8 @@ await_health() {
 
 action=${1:-}
 case $action in
-  kill | pause | cut | stop | split | slow | heal | list) shift ;;
-  *) fail "fault.sh kill|pause|cut|stop|split INSTANCE|ZONE, slow MILLISECONDS INSTANCE|ZONE, heal, or list" ;;
+  kill | pause | cut | stop | split | fill | slow | heal | list) shift ;;
+  *) fail "fault.sh kill|pause|cut|stop|split|fill INSTANCE|ZONE, slow MILLISECONDS INSTANCE|ZONE, heal, or list" ;;
 esac
 mkdir -p "$(dirname "$CUT")"
 export -f cut_one
@@ -142,6 +145,7 @@ fi
 if [ "$action" = heal ]; then
   targets=$everything
   if [ $# -gt 0 ]; then targets=$(select_targets "$@"); fi
+  empty_disks
   mend "unpaused" paused docker unpause
   check_soon
   lift_rules
@@ -169,6 +173,10 @@ case $action in
   split)
     split
     done_to "split off"
+    ;;
+  fill)
+    fill
+    done_to "filled the disk of"
     ;;
   slow)
     slow "$delay"

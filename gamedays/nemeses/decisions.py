@@ -155,6 +155,7 @@ _ACTS: dict[Do, Callable[[Step, Census, Roles, random.Random], Act]] = {
     "stop": _fault,
     "cut": _fault,
     "split": _fault,
+    "fill": _fault,
     "slow": _slow,
     "acquirer": _acquirer,
     "roll": _roll,

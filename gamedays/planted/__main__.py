@@ -57,6 +57,7 @@ def main() -> int:
         print("A cluster runs already, and has the ports: make down")  # noqa: T201
         return 2
     os.environ |= {"COMPOSE_PROJECT_NAME": PROJECT, "COMPOSE_FILE": _FILES}
+    cluster.ensure(ROOT / PLANTED)
     lines, missed = [], 0
     for name in wanted:
         bug = BUGS[name]
@@ -72,7 +73,6 @@ def main() -> int:
         word = "caught" if lines[-1]["caught"] else "MISSED"
         say(f"{name}: {word} by {bug.caught_by} in {bug.scenario}: {lines[-1]['detail']}")
     text = orjson.dumps(lines, option=orjson.OPT_INDENT_2)
-    (ROOT / PLANTED).mkdir(parents=True, exist_ok=True)
     (ROOT / PLANTED / MUTANTS).write_bytes(text)
     print(f"\n{len(wanted) - missed} of {len(wanted)} caught")  # noqa: T201
     return 1 if missed else 0

@@ -86,6 +86,8 @@ def test_a_fault_is_done_by_the_fault_script_to_all_its_targets_at_once() -> Non
     done = act(Step(do="pause", target="all orders"), CENSUS, ROLES, rng())
     assert done.commands == (("scripts/fault.sh", "pause", "orders-a-1", "orders-b-1"),)
     assert done.targets == ("orders-a-1", "orders-b-1")
+    full = act(Step(do="fill", target="kafka-b-1"), CENSUS, ROLES, rng())
+    assert full.commands == (("scripts/fault.sh", "fill", "kafka-b-1"),)
     slow = act(Step(do="slow", target="orders-a-1", delay_ms=200), CENSUS, ROLES, rng())
     assert slow.commands == (("scripts/fault.sh", "slow", "200", "orders-a-1"),)
 
