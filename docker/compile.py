@@ -17,8 +17,8 @@ from mypyc.build import mypycify
 from setuptools import setup
 
 HOT = (
-    "exchange", "late", "meters", "problems", "routes", "sides", "sockets", "tries", "upload",
-    "pools/*", "wire/*",
+    "datapath/exchange", "datapath/late", "datapath/problems", "datapath/routes", "datapath/sides",
+    "datapath/sockets", "datapath/tries", "datapath/upload", "observe/meters", "pools/*", "wire/*",
 )  # fmt: skip
 _PLAIN = ("front.py", "settings.py", "limits.py")
 """Settings are read by their annotations, which compiled classes do not keep."""

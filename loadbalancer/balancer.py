@@ -10,17 +10,17 @@ from dataclasses import replace
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
-from loadbalancer import accesslog, report
-from loadbalancer.admin import Admin
-from loadbalancer.certificates import Certificates
-from loadbalancer.config import Config, cores, read, share
-from loadbalancer.doors import Service
-from loadbalancer.events import Events
-from loadbalancer.health import Checker
-from loadbalancer.network import GRACE_SECONDS, Address, Network
+from loadbalancer.config.config import Config, cores, read, share
+from loadbalancer.config.table import ConfigError
+from loadbalancer.datapath.tries import Tries
+from loadbalancer.discovery.health import Checker
+from loadbalancer.listeners.certificates import Certificates
+from loadbalancer.listeners.doors import Service
+from loadbalancer.listeners.network import GRACE_SECONDS, Address, Network
+from loadbalancer.observe import accesslog, report
+from loadbalancer.observe.admin import Admin
+from loadbalancer.observe.events import Events
 from loadbalancer.parts import Parts
-from loadbalancer.table import ConfigError
-from loadbalancer.tries import Tries
 from loadbalancer.workers.agreement import Agreement
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from loadbalancer.balancer import Balancer
-from loadbalancer.certificates import Certificates
-from loadbalancer.config import Config, ConfigError, check_workers, cores, load, quick, share
-from loadbalancer.events import Events
+from loadbalancer.config.config import Config, ConfigError, check_workers, cores, load, quick, share
+from loadbalancer.listeners.certificates import Certificates
+from loadbalancer.observe.events import Events
 from loadbalancer.workers.parent import Parent
 
 if TYPE_CHECKING:

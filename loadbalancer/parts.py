@@ -13,20 +13,20 @@ from itertools import chain
 from time import monotonic as clock
 from typing import TYPE_CHECKING
 
-from loadbalancer.filewatch import FileWatch
-from loadbalancer.front import Front
+from loadbalancer.datapath.front import Front
+from loadbalancer.datapath.routes import Routes
+from loadbalancer.discovery.filewatch import FileWatch
+from loadbalancer.discovery.resolver import Resolver, Source
 from loadbalancer.pools.pool import Pool
-from loadbalancer.resolver import Resolver, Source
-from loadbalancer.routes import Routes
 from loadbalancer.wire.canonical import Hop
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadbalancer.config import Config, PoolConfig
-    from loadbalancer.members import Member
+    from loadbalancer.config.config import Config, PoolConfig
+    from loadbalancer.datapath.tries import Tries
+    from loadbalancer.discovery.members import Member
     from loadbalancer.pools.instance import Instance
-    from loadbalancer.tries import Tries
 
 Tell = Callable[..., None]
 _FORGET_SECONDS = 300.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol
 
-from loadbalancer.meters import Meter
+from loadbalancer.observe.meters import Meter
 from loadbalancer.pools.affinity import token
 from loadbalancer.pools.budget import Grace
 from loadbalancer.pools.checks import ActiveCheck

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from typing import Protocol
 
-from loadbalancer.meters import quantile, total
+from loadbalancer.observe.meters import quantile, total
 from loadbalancer.pools.affinity import Tie, affinity_of
 from loadbalancer.pools.budget import RetryBudget
 from loadbalancer.pools.checks import Outcome, Verdict

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from loadbalancer import report
+from loadbalancer.observe import report
 from loadbalancer.workers.view import View, follow, view
 
 if TYPE_CHECKING:

@@ -17,15 +17,15 @@ from collections.abc import Callable
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
-from loadbalancer import report
-from loadbalancer.certificates import Certificates
-from loadbalancer.config import Config, ConfigError, cores
-from loadbalancer.doors import sockets_at
+from loadbalancer.config.config import Config, ConfigError, cores
+from loadbalancer.listeners.certificates import Certificates
+from loadbalancer.listeners.doors import sockets_at
+from loadbalancer.observe import report
 from loadbalancer.workers.crew import Action, Crew, Kill, Start, Stop
 from loadbalancer.workers.mate import Mate
 
 if TYPE_CHECKING:
-    from loadbalancer.events import Events
+    from loadbalancer.observe.events import Events
 
 _LONGEST_LOOK = 0.2
 _READ = 1_048_576

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from loadbalancer.balancer import Balancer
 from loadbalancer.cli import main
-from loadbalancer.sockets import Caller
+from loadbalancer.datapath.sockets import Caller
 
 _EVERY_SECONDS = 1.0
 _LEAKED_BYTES = 64

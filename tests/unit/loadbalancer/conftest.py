@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loadbalancer import exchange, tries
+from loadbalancer.datapath import exchange, tries
 from tests.unit.loadbalancer.script import Make, Script
 
 

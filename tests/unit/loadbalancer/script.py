@@ -4,14 +4,14 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from loadbalancer.exchange import Exchange
-from loadbalancer.front import Front, FrontSettings
+from loadbalancer.datapath.exchange import Exchange
+from loadbalancer.datapath.front import Front, FrontSettings
+from loadbalancer.datapath.routes import Route, Routes
+from loadbalancer.datapath.sides import Asker, LinkSide, Phase
 from loadbalancer.pools.checks import Outcome, Verdict
 from loadbalancer.pools.instance import Instance
 from loadbalancer.pools.pool import Pool
 from loadbalancer.pools.settings import PoolSettings
-from loadbalancer.routes import Route, Routes
-from loadbalancer.sides import Asker, LinkSide, Phase
 from loadbalancer.wire.canonical import Hop
 from loadbalancer.wire.heads import HeadReader
 from loadbalancer.wire.limits import Limits

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loadbalancer.config import parse
+from loadbalancer.config.config import parse
 from loadbalancer.parts import Parts
 from loadbalancer.pools.instance import Listing
 

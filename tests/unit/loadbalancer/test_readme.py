@@ -6,19 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from loadbalancer import admin, report
-from loadbalancer.config import read, share
-from loadbalancer.front import FrontSettings
+import loadbalancer
+from loadbalancer.config.config import read, share
+from loadbalancer.datapath.front import FrontSettings
+from loadbalancer.listeners.tls import TlsSettings
+from loadbalancer.observe import admin, report
 from loadbalancer.pools.settings import (
     CheckSettings,
     EjectSettings,
     PoolSettings,
     RetrySettings,
 )
-from loadbalancer.tls import TlsSettings
 from loadbalancer.wire.limits import Limits
 
-README = (Path(report.__file__).parent / "README.md").read_text()
+README = (Path(loadbalancer.__file__).parent / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ import dataclasses
 import json
 from typing import Any, cast
 
-from loadbalancer.config import Config, quick, share
+from loadbalancer.config.config import Config, quick, share
+from loadbalancer.observe.report import add, without_strangers
 from loadbalancer.parts import Parts
 from loadbalancer.pools.checks import Outcome, Verdict
 from loadbalancer.pools.instance import Instance, State
 from loadbalancer.pools.pool import Pool
 from loadbalancer.pools.retry import Failure
-from loadbalancer.report import add, without_strangers
 from loadbalancer.workers.agreement import Agreement
 from loadbalancer.workers.mate import Mate
 

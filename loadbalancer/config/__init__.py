@@ -1,0 +1,1 @@
+"""What a person writes, read into settings; every error names its line and key."""

@@ -1,0 +1,1 @@
+"""A request's way: sockets on both sides, and between them what is decided for it. Hot."""

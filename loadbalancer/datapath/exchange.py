@@ -1,0 +1,275 @@
+"""One request and its answer: admitted, tried on an instance or several, answered, accounted for.
+
+    receiving → waiting → connecting → sent → answering → done
+                               ↑________|  ↘ tunnel ↗
+
+1. A body up to `keep_body` is received whole before an instance is chosen, so that a slow sender
+   occupies none, and every try has all of it. A longer one flows through from then on.
+2. Tries, and all that ends without an instance's answer, are in `tries.py`; the way of the request
+   to them and of the answer back are here.
+
+No socket is touched here: the caller's side and the instance's side are given.
+"""
+
+from __future__ import annotations
+
+from time import monotonic as clock
+
+from loadbalancer.datapath.late import settles
+from loadbalancer.datapath.sides import ANSWERING, DONE, RECEIVING, SENT, TUNNEL
+from loadbalancer.datapath.tries import SERVER_ERROR, Tries
+from loadbalancer.datapath.upload import Upload
+from loadbalancer.pools.affinity import Tie
+from loadbalancer.pools.retry import Failure
+from loadbalancer.wire.body import Body, UntilClose
+from loadbalancer.wire.framing import AT_ONCE, Framing, framing
+from loadbalancer.wire.reject import Reject
+from loadbalancer.wire.response import FINAL, SWITCHING, ResponseHead
+
+_CALLER_LEFT = 499
+"""nginx's number for it; nobody sees it but the log."""
+
+
+class Exchange(Tries):
+    """See the top of this file."""
+
+    __slots__ = ()
+
+    @property
+    def receiving(self) -> bool:
+        """Is there more to come from the caller?"""
+        return not self._received or self.phase is TUNNEL
+
+    @property
+    def answering(self) -> bool:
+        """Has the answer's head come?"""
+        return self.phase is ANSWERING or self.phase is TUNNEL
+
+    # ---- the request --------------------------------------------------------------------------
+
+    def begin(self, rest: bytes) -> bytes:
+        """Starts with what came after the head; gives what is not part of this request."""
+        head, front, now = self.head, self._front, self.began
+        self.pool.budget.requests += 1
+        front.active.add(self)
+        if head.length == 0:
+            self._admit(now)
+            return rest
+        self._upload = Upload(front.body_of(head), self.pool.settings.retry.keep_body)
+        self._expect_body(now)
+        if rest:
+            rest = self.receive(rest)
+        if self.phase is RECEIVING and head.expects_continue:
+            self._admit(now)
+        return rest
+
+    def receive(self, data: bytes) -> bytes:
+        """More from the caller; gives what is not part of this request."""
+        upload, link, now = self._upload, self._link, clock()
+        if self.phase is TUNNEL and link is not None:
+            link.write(data)
+            self.due = now + self._front.settings.tunnel_idle
+            return b""
+        if upload is None:
+            return data
+        try:
+            out = upload.feed(data)
+        except Reject as reject:
+            self._give_up(reject.problem)
+            return b""
+        if link is not None:
+            link.write(out)
+            upload.sent()
+            if self.phase is SENT:
+                self._expect_answer(now)
+        elif self.phase is not RECEIVING:
+            if upload.long:
+                self._caller.pause()
+        elif upload.done or upload.long:
+            self._admit(now)
+        else:
+            self._expect_body(now)
+        return upload.rest
+
+    # ---- the instance -------------------------------------------------------------------------
+
+    def link_lost(self) -> None:
+        """The connection to the instance is gone."""
+        link, self._link = self._link, None
+        now = clock()
+        if self.phase is SENT:
+            stale = link is not None and link.stale
+            self._try_failed(Failure.STALE if stale else Failure.RESET, now)
+        elif self.phase is TUNNEL:
+            self._end(now)
+            self._caller.done(now, keep=False)
+        elif self._framing is not None and isinstance(self._framing.body, UntilClose):
+            self._caller.write(self._framing.end)
+            self._complete(now)
+        else:
+            self._cut_off(now, Failure.RESET)
+
+    def nonsense(self) -> None:
+        """The instance's answer broke the rules."""
+        now = clock()
+        if self.phase is SENT:
+            self._drop_link()
+            self._try_failed(Failure.NONSENSE, now)
+        else:
+            self._cut_off(now, Failure.NONSENSE)
+
+    # ---- the answer ---------------------------------------------------------------------------
+
+    def answer(self, head: ResponseHead, rest: bytes) -> bool:
+        """The head of an answer came, and bytes after it. Gives whether another head follows."""
+        caller, front, minor = self._caller, self._front, self.head.minor
+        if head.status < FINAL:
+            if head.status == SWITCHING:
+                self._tunnel(head, rest)
+                return False
+            if minor:
+                caller.write(front.hop.interim(head))
+            return True
+        now = clock()
+        instance = self.instance
+        seldom = head.status >= SERVER_ERROR or self._lates or self.tie is not None
+        if instance is not None and (instance.ejection.failures or instance.ejection.errors):
+            seldom = True
+        if seldom and not self._accept(head, now):
+            return False
+        self.phase = ANSWERING
+        self.answered_at = now
+        self.status = head.status
+        if len(rest) == head.length and not head.bodyless:
+            way = AT_ONCE
+        else:
+            way = framing(head, minor, front.limits, front.trailers)
+        self._framing = way
+        received = self._upload is None or self._upload.done
+        self._keep = self._keep and received and not way.by_close and not front.draining
+        self._reusable = head.keep_alive and received
+        if caller.stuck and self._link is not None:
+            self._link.pause()
+        connection = b"close" if not self._keep else b"" if minor else b"keep-alive"
+        data = front.hop.response(head, chunked=way.chunked, connection=connection)
+        if way is AT_ONCE:
+            caller.write(data + rest)
+            self._complete(now)
+        elif way.body is None:
+            caller.write(data)
+            self._reusable = self._reusable and not rest
+            self._complete(now)
+        else:
+            self._pass_back(way, way.body, rest, data, now)
+        return False
+
+    def _accept(self, head: ResponseHead, now: float) -> bool:
+        """Its instance is judged by it; is it the answer?"""
+        instance = self.instance
+        if instance is not None:
+            self.judge(instance, head, now)
+            if head.status >= SERVER_ERROR and not self._lates and self._erred(instance, head, now):
+                return False
+        if self._lates and not self._first(head, now):
+            return False
+        if self.tie is not None:
+            self._set_cookie(head, self.tie)
+        return True
+
+    def _set_cookie(self, head: ResponseHead, tie: Tie) -> None:
+        affinity, instance = self.pool.affinity, self.instance
+        if affinity is not None and instance is not None:
+            secure = self._front.hop.scheme == b"https"
+            if line := affinity.set_cookie(tie, instance.token, secure=secure):
+                head.plain.append(line)
+
+    def _first(self, head: ResponseHead, now: float) -> bool:
+        """Of several tries one is answered: does that settle it?"""
+        if settles(head, keyed=self.head.keyed):
+            self._drop_lates(now)
+            return True
+        self._drop_link()
+        self._note(f"status {head.status}", now)
+        self._leave()
+        self._wait_for_late()
+        return False
+
+    def answer_data(self, data: bytes) -> None:
+        """More of the answer's body, or of a tunnel."""
+        way = self._framing
+        if self.phase is TUNNEL:
+            self._caller.write(data)
+            self.due = clock() + self._front.settings.tunnel_idle
+        elif way is not None and way.body is not None:
+            self._pass_back(way, way.body, data, b"", clock())
+
+    def _pass_back(self, way: Framing, body: Body, data: bytes, before: bytes, now: float) -> None:
+        try:
+            out = body.feed(data) if data else b""
+        except Reject:
+            self.nonsense()
+            return
+        if way.wraps:
+            out = way.write(out)
+        self._caller.write(before + out if before else out)
+        if body.done:
+            self._reusable = self._reusable and not body.rest
+            self._complete(now)
+        else:
+            self.due = now + self.pool.settings.stall
+
+    def _tunnel(self, head: ResponseHead, rest: bytes) -> None:
+        if not self.head.upgrade or self.receiving:
+            self.nonsense()
+            return
+        now = clock()
+        self._drop_lates(now)
+        self.phase, self.status, self._keep = TUNNEL, SWITCHING, False
+        self.answered_at = now
+        self.due = now + self._front.settings.tunnel_idle
+        self._caller.write(self._front.hop.switching(head) + rest)
+
+    # ---- from outside -------------------------------------------------------------------------
+
+    def caller_lost(self) -> None:
+        """Nobody waits for the answer any more."""
+        if self.phase is not DONE:
+            self.status = _CALLER_LEFT
+            self._end(clock())
+
+    def caller_half_closed(self) -> bool:
+        """The caller will send no more; gives whether it may still want to hear something."""
+        if self.phase is TUNNEL and self._link is not None:
+            self._link.half_close()
+        return self._received
+
+    def link_half_closed(self) -> bool:
+        """The instance will send no more; gives whether it may still want to hear something."""
+        if self.phase is TUNNEL:
+            self._caller.half_close()
+        return self.phase is TUNNEL
+
+    def hold_back_instance(self, *, stuck: bool) -> None:
+        """The caller reads more slowly than the instance answers, or has caught up."""
+        link = self._link
+        if link is not None:
+            (link.pause if stuck else link.resume)()
+        if self.phase is ANSWERING:
+            self.due = clock() + self.pool.settings.stall
+
+    def hold_back_caller(self, *, stuck: bool) -> None:
+        """The instance reads more slowly than the caller sends, or has caught up."""
+        (self._caller.pause if stuck else self._caller.resume)()
+
+    def _complete(self, now: float) -> None:
+        """The whole answer was passed back."""
+        if self.instance is not None:
+            self.instance.meter.observe(now - self.sent_at)
+        link, self._link = self._link, None
+        if link is not None:
+            if self._reusable:
+                link.release(now)
+            else:
+                link.drop()
+        self._end(now)
+        self._caller.done(now, keep=self._keep)

@@ -1,0 +1,159 @@
+"""A listener's view of everything: where requests go, and what all its connections share."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from loadbalancer.listeners.tls import TlsSettings
+from loadbalancer.wire.body import Body, ChunkedBody, LengthBody
+from loadbalancer.wire.fields import REQUEST_KINDS, Lines
+from loadbalancer.wire.forwarded import Trust
+from loadbalancer.wire.limits import DEFAULT, Limits
+from loadbalancer.wire.request import RequestParser
+
+if TYPE_CHECKING:
+    from loadbalancer.datapath.routes import Routes
+    from loadbalancer.datapath.sides import Asker, LinkSide
+    from loadbalancer.datapath.tries import Tries
+    from loadbalancer.pools.instance import Instance
+    from loadbalancer.wire.canonical import Hop
+    from loadbalancer.wire.request import RequestHead
+
+Tell = Callable[..., None]
+_SERVER_ERROR = 500
+_LOG_LINES = 50
+"""A second: in a storm of errors, writing about each would be one more burden."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontSettings:
+    """What can be set for a listener. Times in seconds."""
+
+    name: str
+    host: str = "127.0.0.1"
+    port: int = 8080
+    mode: str = "http"
+    """`http`, or `tcp`: connections are passed on as they are."""
+    proxy_from: tuple[str, ...] = ()
+    """Networks whose connections begin by saying who the caller is (PROXY protocol version 2)."""
+    tls: TlsSettings | None = None
+    trusted: tuple[str, ...] = ()
+    """Networks whose callers say truly who asked before them (X-Forwarded-For and its kin, RFC
+    7239), such as 10.0.0.0/8; of others that is replaced. `true`: everybody."""
+    idle: float = 60.0
+    """Between requests; the chassis' mesh client closes after 30 s, browsers after 60 and more."""
+    head: float = 10.0
+    """From the first byte of a head to its last; beyond: 408."""
+    body_idle: float = 10.0
+    """Without a byte of a request's body; beyond: 408."""
+    body_total: float = 60.0
+    """For the whole of a request's body; beyond: 408."""
+    tunnel_idle: float = 3600.0
+    """Without a byte either way: of an upgraded connection, or of any in mode tcp."""
+    upgrades: tuple[str, ...] = ("websocket",)
+    """Protocols that may take over a connection. `h2c` would carry requests past every rule."""
+    max_connections: int = 10_000
+    access_log_sample: float = 0.0
+    """Share of answers to log; those of the 5xx class always are, if it is above 0."""
+
+
+class Visitor(Protocol):
+    """A connection from outside."""
+
+    due: float
+    """When it should have done something."""
+
+    @property
+    def busy(self) -> bool:
+        """Is there something under way on it, with a time of its own?"""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that it has not taken yet."""
+
+    def expired(self, now: float) -> None:
+        """`due` has passed, and nothing is under way on it."""
+
+    def leave(self) -> None:
+        """Ends it, if nothing is under way on it."""
+
+    def drop(self) -> None:
+        """Ends it."""
+
+
+class Front:
+    """Shared by all connections of a listener."""
+
+    def __init__(
+        self,
+        settings: FrontSettings,
+        routes: Routes,
+        hop: Hop,
+        *,
+        served_by: str,
+        log_access: Callable[[Tries, float], None],
+        limits: Limits = DEFAULT,
+    ) -> None:
+        self.reconfigure(settings, routes, hop, served_by, limits)
+        self.active: set[Tries] = set()
+        self.callers: set[Visitor] = set()
+        self.context: ssl.SSLContext | None = None
+        """For TLS."""
+        self.draining = False
+        self.rejected = 0
+        """Requests that reached no pool: not understood, too big, without a route."""
+        self.statuses: dict[int, int] = {}
+        """Answers by status."""
+        self.tunnels: dict[str, int] = {}
+        """Connections in mode tcp that are over, by how they ended."""
+        self.dial: Callable[[Instance, Asker], Callable[[], object]]
+        """Opens a connection, and gives what ends the attempt; set by who has the sockets."""
+        self.pooled: Callable[[Instance], LinkSide | None]
+        """An idle connection to an instance, if there is one; set by who has the sockets."""
+        self._log_access = log_access
+        self.log_left = _LOG_LINES
+        """Lines of the access log that may still be written in this second."""
+
+    def reconfigure(
+        self, settings: FrontSettings, routes: Routes, hop: Hop, served_by: str, limits: Limits
+    ) -> None:
+        """Another configuration, for the next request of every connection."""
+        self.settings = settings
+        self.routes = routes
+        self.hop = hop
+        self.served_by = served_by
+        self.limits = limits
+        self.parser = RequestParser(limits)
+        self.trailers = Lines(REQUEST_KINDS)
+        self.trust = Trust(settings.trusted)
+        self.upgrades = {name.lower().encode() for name in settings.upgrades}
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it accepts."""
+        return self.settings.host, self.settings.port
+
+    def tick(self) -> None:
+        """To be called once a second."""
+        self.log_left = _LOG_LINES
+
+    def body_of(self, head: RequestHead) -> Body:
+        """Reads the body of a request that has one."""
+        if head.length is None:
+            return ChunkedBody(self.limits, self.trailers, limit=self.limits.body)
+        return LengthBody(head.length)
+
+    def ended(self, exchange: Tries, now: float) -> None:
+        """Every exchange comes by here once."""
+        status = exchange.status
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        if status >= _SERVER_ERROR:
+            exchange.pool.errors += 1
+        sample = self.settings.access_log_sample
+        if sample and self.log_left and (status >= _SERVER_ERROR or random.random() < sample):  # noqa: S311 - a sample
+            self.log_left -= 1
+            self._log_access(exchange, now)

@@ -1,0 +1,414 @@
+"""The data path's sockets: callers on one side, instances on the other. Nothing is decided here.
+
+Both sides are protocols of the event loop: a read hands its bytes to a head reader or straight to
+the exchange, and what comes back is written. There is no task for a request and no timer: one
+sweep looks at what is overdue (see `Sweeper`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic as clock
+from typing import TYPE_CHECKING, cast
+
+from loadbalancer.datapath.exchange import Exchange
+from loadbalancer.datapath.problems import NO_ROUTE, SLOW_HEAD
+from loadbalancer.datapath.sides import DONE
+from loadbalancer.wire.canonical import details
+from loadbalancer.wire.heads import HeadReader
+from loadbalancer.wire.reject import Problem, Reject
+from loadbalancer.wire.response import ResponseParser
+
+if TYPE_CHECKING:
+    from loadbalancer.datapath.front import Front
+    from loadbalancer.datapath.sides import Asker
+    from loadbalancer.pools.instance import Instance
+    from loadbalancer.wire.proxy import Address
+    from loadbalancer.wire.request import RequestHead
+
+_NEVER = float("inf")
+_UNAVAILABLE = 503
+_HELD = 65_536
+"""Bytes of pipelined requests that wait in memory; beyond, the caller is not read."""
+_LINGER_SECONDS = 1.0
+"""For what a refused caller still sends: closing with unread bytes would destroy the answer."""
+
+
+class Wire(asyncio.Protocol):
+    """What both sides have in common: writing, and being read or not."""
+
+    __slots__ = ("_reading", "_transport", "due", "stuck")
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._reading = True
+        self.stuck = False
+        """It does not take what we send."""
+        self.due = _NEVER
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """There is a connection."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    @property
+    def usable(self) -> bool:
+        """Can it be written to?"""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes, unless the other side has gone."""
+        if self._transport is not None:
+            try:
+                self._transport.write(data)
+            except RuntimeError:
+                self._transport = None  # it broke meanwhile; `connection_lost` is on its way
+
+    def pause(self) -> None:
+        """Reads no more: the peer is held back by TCP."""
+        if self._reading and self.usable and self._transport is not None:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Reads again."""
+        if not self._reading and self.usable and self._transport is not None:
+            self._reading = True
+            self._transport.resume_reading()
+
+    def half_close(self) -> None:
+        """Sends the end of our bytes; with TLS that ends the other direction, too."""
+        if self.usable and self._transport is not None:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            else:
+                self._transport.close()
+
+    def drop(self) -> None:
+        """Ends at once, with a reset if something is unsent."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
+
+
+class Caller(Wire):
+    """A connection from a caller: its requests are served one after the other, in order."""
+
+    __slots__ = ("_busy", "_ended", "_front", "_held", "_in_head", "_linger_until", "_lingering",
+                 "_parse", "_reader", "exchange", "peer", "trusted")  # fmt: skip
+
+    def __init__(self, front: Front, announced: tuple[Address, Address] | None = None) -> None:
+        """`announced`: from where and to where, if somebody we trust said so."""
+        super().__init__()
+        self._front = front
+        self._reader = HeadReader(front.limits, skips_empty_line=True)
+        self._parse = front.parser.parse
+        self._held = b""
+        self._busy = False
+        self._in_head = False
+        self._ended = False
+        self._lingering = False
+        self._linger_until = 0.0
+        self.exchange: Exchange | None = None
+        self.peer = announced[0].host.encode() if announced else b""
+        self.trusted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A caller came."""
+        super().connection_made(transport)
+        if not self.peer:
+            address = transport.get_extra_info("peername")
+            self.peer = address[0].encode() if address else b"unknown"
+        self.trusted = self._front.trust.covers(self.peer)
+        callers = self._front.callers
+        if len(callers) >= self._front.settings.max_connections:
+            self.drop()
+            return
+        callers.add(self)
+        self.due = clock() + self._front.settings.idle
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of a head, of a body, or of requests that have to wait."""
+        exchange = self.exchange
+        if exchange is None:
+            if self._lingering:
+                return
+            self._serve(data)
+            return
+        if exchange.receiving:
+            data = exchange.receive(data)
+            if exchange.phase is DONE and not self._lingering:
+                self._serve(data)
+                return
+        if data and not self._lingering:
+            self._held += data
+            if len(self._held) > _HELD:
+                self.pause()
+
+    def _serve(self, data: bytes) -> None:
+        """Begins as many requests as end at once; the others end by `done`."""
+        front = self._front
+        self._busy = True
+        while data and self.exchange is None and not self._lingering:
+            head: RequestHead | None = None
+            try:
+                lines = self._reader.feed(data)
+                if lines is None:
+                    self._await_head()
+                    break
+                self._in_head = False
+                head = self._parse(lines)
+            except Reject as reject:
+                front.rejected += 1
+                self.refuse(reject.problem, head=None, keep=False, now=clock())
+                break
+            data = self._begin(head, self._reader.rest)
+        self._busy = False
+
+    def _await_head(self) -> None:
+        """From the first byte of a head on, its last one is due; more bytes give no more time."""
+        if not self._in_head and self._reader.begun:
+            self._in_head = True
+            self.due = clock() + self._front.settings.head
+
+    def _begin(self, head: RequestHead, rest: bytes) -> bytes:
+        """Gives what is left to be read as the next request."""
+        front = self._front
+        pool = front.routes.match(head.host_name, head.target)
+        if pool is None:
+            front.rejected += 1
+            # Without a route there is nowhere to put a body: the connection ends with the answer.
+            keep = head.keep_alive and head.length == 0 and not front.draining
+            self.refuse(NO_ROUTE, head=head, keep=keep, now=clock())
+            return rest
+        if head.upgrade and head.upgrade.lower() not in front.upgrades:
+            head.upgrade = b""
+        exchange = self.exchange = Exchange(self, front, pool, head, clock())
+        rest = exchange.begin(rest)
+        if exchange.phase is DONE:
+            return rest
+        self._held = rest
+        return b""
+
+    def done(self, now: float, *, keep: bool) -> None:
+        """The answer is complete; with `keep` the next request may follow."""
+        self.exchange = None
+        self._finish(now, keep=keep)
+
+    def _finish(self, now: float, *, keep: bool) -> None:
+        if self._ended and not (keep and self._held):
+            self._close(now)
+            return
+        if not keep:
+            self._linger(now)
+            return
+        self.due = now + self._front.settings.idle
+        if not self._reading:
+            self.resume()
+        if self._held and not self._busy:
+            held, self._held = self._held, b""
+            self._serve(held)
+
+    def refuse(self, problem: Problem, *, head: RequestHead | None, keep: bool, now: float) -> None:
+        """Answers with a problem."""
+        front = self._front
+        request_id = (head.request_id if head else b"") or front.hop.request_id()
+        fields = {"X-Served-By": front.served_by}
+        if problem.status == _UNAVAILABLE:
+            fields["Retry-After"] = "1"
+        self.write(
+            details(
+                problem,
+                request_id=request_id.decode(),
+                fields=fields,
+                close=not keep,
+                with_body=head is None or head.method != b"HEAD",
+            )
+        )
+        self.exchange = None
+        self._finish(now, keep=keep)
+
+    def _linger(self, now: float) -> None:
+        """Ends our side; the caller's bytes are thrown away until it has ended its own."""
+        self._begin_lingering(now)
+        self.resume()
+        self.half_close()
+
+    def _begin_lingering(self, now: float) -> None:
+        self._lingering = True
+        self._held = b""
+        self.due = now + _LINGER_SECONDS
+        self._linger_until = now + self._front.settings.idle
+
+    def expired(self, now: float) -> None:
+        """`due` has passed; an exchange has a time of its own."""
+        if self.exchange is not None:
+            return
+        if self._lingering:
+            self._linger_on(now)
+        elif self._in_head:
+            self._front.rejected += 1
+            self.refuse(SLOW_HEAD, head=None, keep=False, now=now)
+        else:
+            self._close(now)
+
+    def _linger_on(self, now: float) -> None:
+        """Who still takes our bytes, however slowly, gets all of them."""
+        if self.unsent and now < self._linger_until:
+            self.due = now + _LINGER_SECONDS
+        else:
+            self.drop()
+
+    @property
+    def busy(self) -> bool:
+        """Is an exchange under way? It has a time of its own."""
+        return self.exchange is not None
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of an answer that the caller has not taken yet."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def leave(self) -> None:
+        """Ends a connection on which nothing is asked."""
+        if self.exchange is None and not self._lingering:
+            self._close(clock())
+
+    def _close(self, now: float) -> None:
+        """Ends in good order: what was written still goes out."""
+        self._begin_lingering(now)
+        if self._transport is not None:
+            self._transport.close()
+
+    def pause_writing(self) -> None:
+        """The caller reads more slowly than the instance answers: the instance is held back."""
+        self.stuck = True
+        if self.exchange is not None:
+            self.exchange.hold_back_instance(stuck=True)
+
+    def resume_writing(self) -> None:
+        """The caller has caught up."""
+        self.stuck = False
+        if self.exchange is not None:
+            self.exchange.hold_back_instance(stuck=False)
+
+    def eof_received(self) -> bool:
+        """The caller will send no more; it may still want its answer."""
+        self._ended = True
+        if self.exchange is None or not self.exchange.caller_half_closed():
+            return False
+        return self._transport is not None and self._transport.can_write_eof()  # TLS cannot
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """The caller has gone."""
+        self._transport = None
+        self._front.callers.discard(self)
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.caller_lost()
+
+
+class Link(Wire):
+    """A connection to an instance: carries one request at a time, and rests in between."""
+
+    __slots__ = ("_asker", "_counted", "_instance", "_parser", "_reader", "_used", "heard")
+
+    def __init__(self, instance: Instance, parser: ResponseParser, reader: HeadReader) -> None:
+        super().__init__()
+        self._instance = instance
+        self._parser = parser
+        self._reader = reader
+        self._asker: Asker | None = None
+        self._counted = False
+        self._used = False
+        self.heard = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The instance accepted."""
+        super().connection_made(transport)
+        self._instance.connections += 1
+        self._counted = True
+
+    @property
+    def stale(self) -> bool:
+        """Was it used before, and nothing came back this time?"""
+        return self._used and not self.heard
+
+    def carry(self, asker: Asker, data: bytes) -> None:
+        """Takes a request."""
+        self._asker = asker
+        self.heard = False
+        self.write(data)
+
+    def hand_over(self, asker: Asker) -> None:
+        """Another one asks from now on."""
+        self._asker = asker
+
+    def release(self, now: float) -> None:
+        """Rests until the next request."""
+        self._asker = None
+        self._used = True
+        if not self._reading:
+            self.resume()
+        if self.usable:
+            self.due = now + self._instance.idle_seconds
+            self._instance.idle.append(self)
+
+    def drop(self) -> None:
+        """Of no more use."""
+        self._asker = None
+        super().drop()
+
+    def close(self) -> None:
+        """Ends a connection at rest."""
+        self._asker = None
+        if self._transport is not None:
+            self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of an answer."""
+        asker = self._asker
+        if asker is None:  # an answer to nothing (a request that was given up, or an attack)
+            self.drop()
+            return
+        self.heard = True
+        if asker.answering:
+            asker.answer_data(data)
+            return
+        try:
+            lines = self._reader.feed(data)
+            while lines is not None:
+                head = self._parser.parse(lines, asker.head.method)
+                rest = self._reader.rest
+                interim = asker.answer(head, rest)
+                if not interim:
+                    return
+                lines = self._reader.feed(rest) if rest else None
+        except Reject:
+            asker.nonsense()
+
+    def pause_writing(self) -> None:
+        """The instance reads more slowly than the caller sends: the caller is held back."""
+        self.stuck = True
+        if self._asker is not None:
+            self._asker.hold_back_caller(stuck=True)
+
+    def resume_writing(self) -> None:
+        """The instance has caught up."""
+        self.stuck = False
+        if self._asker is not None:
+            self._asker.hold_back_caller(stuck=False)
+
+    def eof_received(self) -> bool:
+        """The instance will send no more; in a tunnel it may still listen."""
+        return self._asker is not None and self._asker.link_half_closed()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """The connection to the instance has gone."""
+        if self._counted:
+            self._instance.connections -= 1
+        self._transport = None
+        asker, self._asker = self._asker, None
+        if asker is not None:
+            asker.link_lost()
+        elif self in self._instance.idle:
+            self._instance.idle.remove(self)

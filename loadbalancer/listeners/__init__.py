@@ -1,0 +1,1 @@
+"""Where callers come in: addresses, TLS, PROXY headers."""

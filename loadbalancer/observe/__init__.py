@@ -1,0 +1,1 @@
+"""What it tells: logs, numbers, events, and the admin listener."""
