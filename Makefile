@@ -90,6 +90,8 @@ test-unit: venv ## decisions and protocols, no I/O, seconds
 	@$(VENV)/python -m pytest tests/unit -q
 test-integration: venv images ## real processes on loopback
 	@$(VENV)/python -m pytest tests/integration -q
+test-compiled: compiled ## the balancer's integration tests, on the compiled one
+	@BALANCER=build/compiled $(VENV)/python -m pytest tests/integration/loadbalancer -q
 test-cluster: venv up ## real containers, really killed
 	@$(VENV)/python -m pytest tests/cluster -q
 test-gamedays: venv up ## the short game days

@@ -1,7 +1,5 @@
 """The real balancer and real backends, as processes on loopback."""
 
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +14,7 @@ from tests.integration.loadbalancer.harness import (
     Start,
     free_port,
     start_backend,
+    start_balancer,
     wait_until,
 )
 
@@ -58,9 +57,7 @@ def cluster(tmp_path: Path) -> Iterator[Start]:
             )
             log = tmp_path / f"balancer-{port}.log"
             with log.open("wb") as out:
-                popen = subprocess.Popen(
-                    [sys.executable, "-m", "loadbalancer", "--config", str(config)], stdout=out
-                )
+                popen = start_balancer("--config", str(config), output=out)
             balancer = Process(popen, port)
             stack.callback(balancer.end)
             made = Cluster(balancer, backends, admin, log, config)

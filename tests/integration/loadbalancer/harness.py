@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -11,10 +12,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 BACKEND = Path(__file__).with_name("backend.py")
+ROOT = Path(os.environ.get("BALANCER", Path(__file__).parents[3])).absolute()
+"""Where the balancer's package is: `make test-compiled` names the compiled one's."""
 TOKEN = "a-token-for-tests"
+
+
+def start_balancer(*arguments: str, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "loadbalancer", *arguments],
+        stdout=output,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
 
 
 def free_port() -> int:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -15,6 +14,7 @@ from tests.integration.loadbalancer.harness import (
     Start,
     ask,
     free_port,
+    start_balancer,
     wait_until,
 )
 
@@ -249,10 +249,8 @@ async def test_an_upgrade_that_is_not_allowed_is_not_passed_on(cluster: Start) -
 def test_the_quick_form_starts_and_serves(cluster: Start, more: tuple[str, ...]) -> None:
     backends, port = cluster(2).backends, free_port()
     arguments = [f"--backend=127.0.0.1:{b.port}" for b in backends]
-    popen = subprocess.Popen(
-        [sys.executable, "-m", "loadbalancer", f"--listen=127.0.0.1:{port}", *arguments, *more],
-        stdout=subprocess.DEVNULL,
-    )
+    listen = f"--listen=127.0.0.1:{port}"
+    popen = start_balancer(listen, *arguments, *more, output=subprocess.DEVNULL)
     quick = Process(popen, port)
     try:
         wait_until(lambda: ask(port).status == 200, "the quick form")
