@@ -83,7 +83,8 @@ def main() -> int:
     try:
         match options.command:
             case "run":
-                chosen = [load(name) for name in options.names or names()]
+                chosen = [load(name) for name in options.names]
+                chosen = chosen or [s for s in map(load, names()) if not s.planted]
                 return run([s for s in chosen if s.short or not options.short], options.seed)
             case "judge":
                 return judge_again(options.folder)

@@ -21,6 +21,7 @@ Do = Literal[
     "cut",
     "split",
     "fill",
+    "crash",
     "slow",
     "acquirer",
     "random",
@@ -30,7 +31,9 @@ Do = Literal[
 ]
 """What a step does; nemeses/decisions.py says how."""
 
-_NEED_A_TARGET = frozenset({"kill", "pause", "stop", "cut", "split", "fill", "slow", "roll"})
+_NEED_A_TARGET = frozenset(
+    {"kill", "pause", "stop", "cut", "split", "fill", "crash", "slow", "roll"}
+)
 
 UNDOES_ITSELF: tuple[Do, ...] = ("heal", "roll", "switchover")
 """After these nothing is broken."""
@@ -65,6 +68,7 @@ class Step(_Table):
     do: Do
     target: str = Field("", description="such as orders-a-1, zone a, all redis, leader of kafka")
     knobs: dict[str, float] = Field(default_factory=dict, description="of the acquirer")
+    point: str = Field("", description="for crash: a name of gamedays/planted/points.py")
     delay_ms: int = Field(0, ge=0, le=10_000, description="for slow")
     for_s: float = Field(0.0, ge=0, description="for random: how long to go on breaking things")
     then_s: float = Field(0.0, ge=0, description="look on for so long before the next step")
@@ -75,6 +79,8 @@ class Step(_Table):
             raise ValueError(f"{self.do} needs a target")
         if (self.do == "acquirer") != bool(self.knobs):
             raise ValueError("knobs belong to acquirer, and acquirer needs knobs")
+        if (self.do == "crash") != bool(self.point):
+            raise ValueError("point belongs to crash, and crash needs it")
         if (self.do == "slow") != bool(self.delay_ms):
             raise ValueError("delay_ms belongs to slow, and slow needs it")
         if (self.do == "random") != bool(self.for_s):
@@ -125,6 +131,7 @@ class Scenario(_Table):
     title: str
     story: str = Field(min_length=20, description="what is done and what a person should see")
     short: bool = Field(False, description="one of the few that CI runs")
+    planted: bool = Field(False, description="needs the test image, so it is not one of `all`")
     small_disk: bool = Field(False, description="kafka-b gets one that can be filled")
     stands_for: Anchor
     load: Load = Load()
@@ -135,6 +142,12 @@ class Scenario(_Table):
     def _has_the_disk(self) -> Scenario:
         if any(step.do == "fill" for step in self.steps) != self.small_disk:
             raise ValueError("small_disk belongs to fill, and fill needs it")
+        return self
+
+    @model_validator(mode="after")
+    def _has_the_image(self) -> Scenario:
+        if any(step.do == "crash" for step in self.steps) != self.planted:
+            raise ValueError("planted belongs to crash, and crash needs it")
         return self
 
     @model_validator(mode="after")

@@ -127,6 +127,11 @@ def _slow(step: Step, census: Census, roles: Roles, rng: random.Random) -> Act:
     return Act(((FAULT_SCRIPT, "slow", str(step.delay_ms), *targets),), targets)
 
 
+def _crash(step: Step, census: Census, roles: Roles, rng: random.Random) -> Act:
+    targets = resolve(step.target, census, roles, rng)
+    return Act(tuple(("scripts/crash.sh", step.point, target) for target in targets), targets)
+
+
 def _acquirer(step: Step, *_: object) -> Act:
     words = [f"{name}={value:g}" for name, value in sorted(step.knobs.items())]
     return Act((("scripts/acquirer.sh", *words),), (), dict(step.knobs))
@@ -156,6 +161,7 @@ _ACTS: dict[Do, Callable[[Step, Census, Roles, random.Random], Act]] = {
     "cut": _fault,
     "split": _fault,
     "fill": _fault,
+    "crash": _crash,
     "slow": _slow,
     "acquirer": _acquirer,
     "roll": _roll,

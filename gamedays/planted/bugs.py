@@ -13,6 +13,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from gamedays.planted import points
+
 _LATE_SECONDS = 3.0
 _BETWEEN_SECONDS = 2.0
 _LOOK_SECONDS = 0.2
@@ -247,6 +249,9 @@ def plant(name: str, program: str) -> None:
     Raises:
         ValueError: there is no such bug.
     """
+    if name == points.NAME:
+        points.plant(program)
+        return
     if name not in BUGS:
         raise ValueError(f"PLANTED_BUG={name}: one of {', '.join(BUGS)}")
     if program in BUGS[name].programs:

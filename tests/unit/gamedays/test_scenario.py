@@ -48,6 +48,7 @@ def test_the_baseline_comes_first_and_breaks_nothing() -> None:
         ('do = "heal"', 'do = "acquirer"', r"acquirer needs knobs"),
         ('do = "heal"', 'do = "slow", target = "zone a"', r"slow needs it"),
         ('do = "heal"', 'do = "random"', r"random needs it"),
+        ('"kill"', '"crash"', r"steps.0: .*crash needs it"),
         ('"kill"', '"fill"', r"scenario: .*fill needs it"),
     ],
 )

@@ -92,6 +92,13 @@ def test_a_fault_is_done_by_the_fault_script_to_all_its_targets_at_once() -> Non
     assert slow.commands == (("scripts/fault.sh", "slow", "200", "orders-a-1"),)
 
 
+def test_a_crash_is_told_its_point() -> None:
+    step = Step(do="crash", point="event-marked", target="orders-a-1")
+    done = act(step, CENSUS, ROLES, rng())
+    assert done.commands == (("scripts/crash.sh", "event-marked", "orders-a-1"),)
+    assert done.targets == ("orders-a-1",)
+
+
 def test_the_acquirer_is_turned_by_its_knobs() -> None:
     step = Step(do="acquirer", knobs={"hang_rate": 1.0, "error_rate": 0.25})
     done = act(step, CENSUS, ROLES, rng())
