@@ -26,11 +26,13 @@ def detected(bound_s: float | None) -> Checker:
 
     The time is from the first fault to the moment when each target, of those that anybody looks
     at, was first seen otherwise than well. Invalid if that is over `bound_s` seconds, or (where
-    there is a bound) if no target was noticed at all.
+    there is a bound) if no target was noticed at all. A `roll` takes one target after the other,
+    and has no such moment.
     """
 
     def check(history: History) -> Verdict:
-        fault = next((r for r in history.marks(FAULT) if r.value["targets"]), None)
+        at_once = (r for r in history.marks(FAULT) if not r.key.startswith("roll"))
+        fault = next((r for r in at_once if r.value["targets"]), None)
         if fault is None:
             return Verdict(bound_s is None, "nothing was broken")
         seen = [r for r in history.marks(SEEN) if r.key in fault.value["targets"]]

@@ -1,3 +1,5 @@
+import dataclasses
+
 from gamedays.checkers.recovery import detected, recovered
 from tests.unit.gamedays.script import call, fault, heal, healing, history, seen
 
@@ -34,6 +36,13 @@ def test_without_a_bound_it_is_measured_and_not_judged() -> None:
     assert detected(None)(history(*KILLED, ALSO, seen(51.0, "orders-a-1", "gone"))).valid
     assert detected(None)(history()).valid
     assert detected(5.0)(history()).valid is False
+
+
+def test_what_is_rolled_has_no_one_moment_of_detection() -> None:
+    (rolled,) = fault(50.0, "orders-a-1")
+    rolled = dataclasses.replace(rolled, key="roll all orders")
+    story = history([rolled], seen(1.0, "orders-a-1", "up"), seen(90.0, "orders-a-1", "gone"))
+    assert detected(None)(story).figures == {}
 
 
 def test_recovery_is_the_end_of_the_last_trouble() -> None:
