@@ -19,7 +19,7 @@ POOLS = (
 def instance(name: str, **differs: Any) -> dict[str, Any]:
     return {
         "name": name,
-        "address": "172.21.0.9:8000",
+        "address": "127.0.0.1:1",
         "zone": name.split("-")[1],
         "state": "up",
         "reason": "",
