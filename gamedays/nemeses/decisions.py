@@ -129,7 +129,7 @@ def _slow(step: Step, census: Census, roles: Roles, rng: random.Random) -> Act:
 
 def _crash(step: Step, census: Census, roles: Roles, rng: random.Random) -> Act:
     targets = resolve(step.target, census, roles, rng)
-    return Act(tuple(("scripts/crash.sh", step.point, target) for target in targets), targets)
+    return Act((("scripts/crash.sh", step.point, *targets),), targets)
 
 
 def _acquirer(step: Step, *_: object) -> Act:
