@@ -61,7 +61,7 @@ gameday: venv ## one of them: make gameday G=kill-zone SEED=7 (make gameday alon
 gamedays: venv ## all of them, one after the other; SHORT=1: the few that make test has, too
 	@$(VENV)/python -m gamedays run $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED))
 
-gamedays-mutants: venv ## does each check catch the bug that is planted for it? BUG=no-inbox: one of them
+gamedays-mutants: venv ## does each check catch the bug that is planted for it? BUG=no-inbox: one of them; BUG=crash-points: death at each step
 	@$(VENV)/python -m gamedays.planted $(BUG)
 
 ##@ Measure the balancer
