@@ -45,6 +45,7 @@ else:
 _PATIENCE_SECONDS = 0.8
 _FAREWELL_PATIENCE_SECONDS = 4.5
 _LEAST_SECONDS = 0.05  # with less time than this nothing is begun
+_BACK_SECONDS = 0.3  # of the deadline: so long may the word that it did not go take to the caller
 _DOUBT_SECONDS = 0.25
 _CONNECT_SECONDS = 1.0
 _COMMAND_SECONDS = 4.0
@@ -274,15 +275,29 @@ class Database:
 
     def _patience(self, began: float) -> float:
         """Seconds that a call which began then may still wait for a server."""
-        farewell = self._servers.farewell
-        patience = _FAREWELL_PATIENCE_SECONDS if farewell else _PATIENCE_SECONDS
         waited = asyncio.get_running_loop().time() - began
-        return min(patience - waited, remaining_or(_COMMAND_SECONDS) - _LEAST_SECONDS)
+        left = remaining_or(_COMMAND_SECONDS)
+        return patience(waited, left, farewell=self._servers.farewell)
 
     def _note(self, error: Exception) -> None:
         away = isinstance(error, (OSError, asyncpg.PostgresConnectionError, *_STEPPED_DOWN))
         if away and not isinstance(error, TimeoutError):
             self._servers.lost(error)
+
+
+def patience(waited: float, left: float, *, farewell: bool) -> float:
+    """Seconds that a call may still wait for a server.
+
+    Whoever waits to the very end of the deadline is answered for by the hop before it, which knows
+    less: a 504, instead of a 503 that tells when to come back.
+
+    Args:
+        waited: seconds since the call began.
+        left: seconds until its request's deadline.
+        farewell: a server said goodbye, so that another one comes soon.
+    """
+    most = _FAREWELL_PATIENCE_SECONDS if farewell else _PATIENCE_SECONDS
+    return min(most - waited, left - _BACK_SECONDS)
 
 
 @asynccontextmanager
@@ -296,7 +311,7 @@ async def _transaction(connection: Connection) -> AsyncIterator[None]:
         if not connection.is_closed():
             await transaction.rollback()
         raise
-    seconds = min(_COMMIT_SECONDS, remaining_or(_COMMAND_SECONDS) - _LEAST_SECONDS)
+    seconds = min(_COMMIT_SECONDS, remaining_or(_COMMAND_SECONDS) - _BACK_SECONDS)
     commit = asyncio.ensure_future(transaction.commit())
     try:
         await asyncio.wait({commit}, timeout=max(_LEAST_SECONDS, seconds))
