@@ -58,8 +58,8 @@ dlq: ## list the dead letters; again to where they came from: make dlq REPLAY=al
 ##@ Game days: faults on purpose, under load, and a verdict
 gameday: venv ## one of them: make gameday G=kill-zone SEED=7 (make gameday alone lists them)
 	@$(VENV)/python -m gamedays $(if $(G),run $(G) $(if $(SEED),--seed $(SEED)),list)
-gamedays: venv ## all of them, one after the other; SHORT=1: the few that make test has, too
-	@$(VENV)/python -m gamedays run $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED))
+gamedays: venv ## all of them, one after the other; SHORT=1: the few that make test has, too; ROUNDS=5
+	@$(VENV)/python -m gamedays run $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 gamedays-mutants: venv ## does each check catch the bug that is planted for it? BUG=no-inbox: one of them; BUG=crash-points: death at each step
 	@$(VENV)/python -m gamedays.planted $(BUG)

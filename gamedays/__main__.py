@@ -1,6 +1,7 @@
 """`make gameday G=kill-zone`, `make gamedays`: runs scenarios, prints the verdicts, keeps them.
 
-    run NAME...      these scenarios (all, if none is named; --short: those that CI runs)
+    run NAME...      these scenarios (all, if none is named; --short: those that CI runs;
+                     --rounds 5: all of it five times, for figures that say more than one run)
     judge FOLDER     again by the history of a run, with the checkers of today
     table            every run that is kept, as the rows of docs/gamedays.md
     list             the scenarios
@@ -76,6 +77,7 @@ def main() -> int:
     running.add_argument("names", nargs="*", help="all, if none is named")
     running.add_argument("--short", action="store_true", help="those that CI runs")
     running.add_argument("--seed", type=int, help="for chance; drawn if not given")
+    running.add_argument("--rounds", type=int, default=1, help="so many times, in turns")
     commands.add_parser("judge", help="judge a kept run again").add_argument("folder", type=Path)
     commands.add_parser("table", help="all kept runs, as rows of the docs")
     commands.add_parser("list", help="the scenarios")
@@ -85,7 +87,8 @@ def main() -> int:
             case "run":
                 chosen = [load(name) for name in options.names]
                 chosen = chosen or [s for s in map(load, names()) if not s.planted]
-                return run([s for s in chosen if s.short or not options.short], options.seed)
+                chosen = [s for s in chosen if s.short or not options.short]
+                return run(chosen * max(1, options.rounds), options.seed)
             case "judge":
                 return judge_again(options.folder)
             case "table":

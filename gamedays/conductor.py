@@ -158,6 +158,7 @@ class Conductor:
         played = history.read(ROOT / self.folder)
         scope = audit.Scope(started, accounts=audit.accounts(played))
         until = time.monotonic() + _SETTLE_SECONDS
+        said = ""
         while True:
             tables = self._auditor.everything(scope)
             records = audit.records(tables, time.time())
@@ -166,7 +167,10 @@ class Conductor:
             waits = [name for name in _LATE if not result.checks[name].valid]
             if not waits or time.monotonic() > until:
                 break
-            self._say(f"waiting for {waits[0]}: {result.checks[waits[0]].detail}")
+            waiting = f"waiting for {waits[0]}: {result.checks[waits[0]].detail}"
+            if waiting != said:  # two seconds apart, a minute long: once is enough
+                self._say(f"{waiting} (for {_SETTLE_SECONDS:.0f} s at most)")
+                said = waiting
             time.sleep(_PAUSE_SECONDS)
         with closing(Writer(ROOT / self.folder)) as writer:
             _write(writer, records)
