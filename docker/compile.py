@@ -17,10 +17,11 @@ from mypyc.build import mypycify
 from setuptools import setup
 
 HOT = (
-    "datapath/exchange", "datapath/late", "datapath/problems", "datapath/routes", "datapath/sides",
-    "datapath/sockets", "datapath/tries", "datapath/upload", "observe/meters", "pools/*", "wire/*",
+    "datapath/exchange", "datapath/front", "datapath/late", "datapath/problems", "datapath/routes",
+    "datapath/sides", "datapath/sockets", "datapath/tries", "datapath/upload", "observe/meters",
+    "pools/*", "wire/*",
 )  # fmt: skip
-_PLAIN = ("front.py", "settings.py", "limits.py")
+_PLAIN = ("settings.py", "limits.py")
 """Settings are read by their annotations, which compiled classes do not keep."""
 
 

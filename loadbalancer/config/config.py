@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from loadbalancer.config.identity import find_instance
 from loadbalancer.config.lines import line_of
 from loadbalancer.config.table import ConfigError, Table, address
-from loadbalancer.datapath.front import FrontSettings
 from loadbalancer.datapath.routes import Route
+from loadbalancer.datapath.settings import FrontSettings
 from loadbalancer.discovery.members import Member, member
 from loadbalancer.listeners.tls import TlsSettings
 from loadbalancer.pools.affinity import is_cookie_name, is_key

@@ -14,6 +14,7 @@ No socket is touched here: the caller's side and the instance's side are given.
 from __future__ import annotations
 
 from time import monotonic as clock
+from typing import Final
 
 from loadbalancer.datapath.late import settles
 from loadbalancer.datapath.sides import ANSWERING, DONE, RECEIVING, SENT, TUNNEL
@@ -26,7 +27,7 @@ from loadbalancer.wire.framing import AT_ONCE, Framing, framing
 from loadbalancer.wire.reject import Reject
 from loadbalancer.wire.response import FINAL, SWITCHING, ResponseHead
 
-_CALLER_LEFT = 499
+_CALLER_LEFT: Final = 499
 """nginx's number for it; nobody sees it but the log."""
 
 

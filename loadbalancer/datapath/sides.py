@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from loadbalancer.wire.reject import Problem
@@ -24,11 +24,19 @@ class Phase(IntEnum):
     DONE = 6
 
 
-RECEIVING, WAITING, CONNECTING, SENT, ANSWERING, TUNNEL, DONE = Phase
+RECEIVING: Final = Phase.RECEIVING
+WAITING: Final = Phase.WAITING
+CONNECTING: Final = Phase.CONNECTING
+SENT: Final = Phase.SENT
+ANSWERING: Final = Phase.ANSWERING
+TUNNEL: Final = Phase.TUNNEL
+DONE: Final = Phase.DONE
 
 
 class Side(Protocol):
     """A connection, as far as both ends of an exchange are alike."""
+
+    __slots__ = ()
 
     def write(self, data: bytes) -> None:
         """Sends bytes."""
@@ -49,6 +57,8 @@ class Side(Protocol):
 class CallerSide(Side, Protocol):
     """The connection that a request came by."""
 
+    __slots__ = ()
+
     peer: bytes
     trusted: bool
     """What it says of who asked before it is believed."""
@@ -63,6 +73,8 @@ class CallerSide(Side, Protocol):
 
 class LinkSide(Side, Protocol):
     """A connection to an instance."""
+
+    __slots__ = ()
 
     @property
     def stale(self) -> bool:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic as clock
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from loadbalancer.datapath.exchange import Exchange
 from loadbalancer.datapath.problems import NO_ROUTE, SLOW_HEAD
-from loadbalancer.datapath.sides import DONE
+from loadbalancer.datapath.sides import DONE, CallerSide, LinkSide
 from loadbalancer.wire.canonical import details
 from loadbalancer.wire.heads import HeadReader
 from loadbalancer.wire.reject import Problem, Reject
@@ -26,16 +26,20 @@ if TYPE_CHECKING:
     from loadbalancer.wire.proxy import Address
     from loadbalancer.wire.request import RequestHead
 
-_NEVER = float("inf")
-_UNAVAILABLE = 503
-_HELD = 65_536
+_NEVER: Final = float("inf")
+_UNAVAILABLE: Final = 503
+_HELD: Final = 65_536
 """Bytes of pipelined requests that wait in memory; beyond, the caller is not read."""
-_LINGER_SECONDS = 1.0
+_LINGER_SECONDS: Final = 1.0
 """For what a refused caller still sends: closing with unread bytes would destroy the answer."""
 
 
-class Wire(asyncio.Protocol):
-    """What both sides have in common: writing, and being read or not."""
+class Wire:
+    """What both sides have in common: writing, and being read or not.
+
+    A protocol of the event loop by what it has, not by its ancestors: a class of Python's among
+    them would keep the compiled one from knowing where its attributes are.
+    """
 
     __slots__ = ("_reading", "_transport", "due", "stuck")
 
@@ -90,7 +94,7 @@ class Wire(asyncio.Protocol):
             transport.abort()
 
 
-class Caller(Wire):
+class Caller(Wire, CallerSide):
     """A connection from a caller: its requests are served one after the other, in order."""
 
     __slots__ = ("_busy", "_ended", "_front", "_held", "_in_head", "_linger_until", "_lingering",
@@ -307,7 +311,7 @@ class Caller(Wire):
             exchange.caller_lost()
 
 
-class Link(Wire):
+class Link(Wire, LinkSide):
     """A connection to an instance: carries one request at a time, and rests in between."""
 
     __slots__ = ("_asker", "_counted", "_instance", "_parser", "_reader", "_used", "heard")
@@ -412,3 +416,13 @@ class Link(Wire):
             asker.link_lost()
         elif self in self._instance.idle:
             self._instance.idle.remove(self)
+
+
+def pooled(instance: Instance) -> Link | None:
+    """A resting connection to an instance, the one that rested least, if there is one."""
+    idle = instance.idle
+    while idle:
+        link = idle.pop()
+        if isinstance(link, Link) and link.usable:
+            return link
+    return None

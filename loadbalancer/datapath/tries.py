@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic as clock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from loadbalancer.datapath import problems
 from loadbalancer.datapath.late import Late
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
     from loadbalancer.wire.request import RequestHead
     from loadbalancer.wire.response import ResponseHead
 
-SERVER_ERROR = 500
-_UNAVAILABLE = 503
+SERVER_ERROR: Final = 500
+_UNAVAILABLE: Final = 503
 
 
-_LATE = "late"
-_OVERTAKEN = "another was answered first"
+_LATE: Final = "late"
+_OVERTAKEN: Final = "another was answered first"
 
 
 class Tries(Asker):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from time import monotonic as clock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from loadbalancer.datapath import tunnel
-from loadbalancer.datapath.sockets import Caller, Link
+from loadbalancer.datapath.sockets import Caller, Link, pooled
 from loadbalancer.listeners.doors import Door, Service
 from loadbalancer.wire.heads import HeadReader
 from loadbalancer.wire.response import ResponseParser
@@ -36,7 +36,7 @@ class _Entrance:
     front: Front
 
     def __call__(self, announced: Announced) -> asyncio.Protocol:
-        return self.made(self.front, announced)
+        return cast("asyncio.Protocol", self.made(self.front, announced))
 
 
 class Network:
@@ -132,7 +132,8 @@ class Network:
         link = Link(instance, self._parser, HeadReader(self._limits))
         try:
             loop = asyncio.get_running_loop()
-            await loop.create_connection(lambda: link, instance.host, instance.port)
+            protocol = cast("asyncio.Protocol", link)
+            await loop.create_connection(lambda: protocol, instance.host, instance.port)
         except OSError:
             if asker.dialing is not None:
                 asker.connect_failed()
@@ -203,13 +204,3 @@ class Network:
 
     def _callers(self) -> list[Visitor]:
         return [caller for front in self._all() for caller in front.callers]
-
-
-def pooled(instance: Instance) -> Link | None:
-    """A resting connection to an instance, the one that rested least, if there is one."""
-    idle = instance.idle
-    while idle:
-        link = idle.pop()
-        if isinstance(link, Link) and link.usable:
-            return link
-    return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
+from typing import Final
 
 _FIRST = 0.000_25
 _FACTOR = 1.25
-BOUNDS = tuple(_FIRST * _FACTOR**i for i in range(56))
+BOUNDS: Final = tuple(_FIRST * _FACTOR**i for i in range(56))
 """Upper bounds in seconds, from 0.25 ms to about 53 s; a quantile is right to a quarter."""
 _WINDOW = 10
 """Seconds, and one mark a second."""

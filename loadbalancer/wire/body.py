@@ -7,7 +7,7 @@ canonical form, what comes back is the very object that came in: nothing is copi
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from typing import Final, Protocol
 
 from loadbalancer.wire.fields import Lines
 from loadbalancer.wire.limits import Limits
@@ -67,7 +67,10 @@ class UntilClose:
 
 _NEWLINE = re.compile(rb"[\r\n]").search
 
-_SIZE, _DATA, _DATA_END, _TRAILER = range(4)
+_SIZE: Final = 0
+_DATA: Final = 1
+_DATA_END: Final = 2
+_TRAILER: Final = 3
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'

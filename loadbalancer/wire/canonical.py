@@ -6,13 +6,14 @@ import json
 import secrets
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Final
 
 from loadbalancer.wire.forwarded import Teller
 from loadbalancer.wire.reject import Problem
 from loadbalancer.wire.request import RequestHead
 from loadbalancer.wire.response import NO_CONTENT, ResponseHead
 
-_CRLF = b"\r\n"
+_CRLF: Final = b"\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 

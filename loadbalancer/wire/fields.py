@@ -9,31 +9,31 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from loadbalancer.wire.reject import bad
 
 Field = tuple[int, bytes, bytes]
 """Kind, canonical line, value."""
 
-PLAIN = 0
+PLAIN: Final = 0
 """Means nothing to us: passed on."""
-HOP = 1
+HOP: Final = 1
 """Only for this connection (RFC 9110, section 7.6.1): not passed on."""
-HOST = 2
-LENGTH = 3
-CODING = 4
-CONNECTION = 5
-UPGRADE = 6
-EXPECT = 7
-REQUEST_ID = 8
-TIMEOUT = 9
-KEY = 10
-FORWARDED_FOR = 11
-FORWARDED_OTHER = 12
+HOST: Final = 2
+LENGTH: Final = 3
+CODING: Final = 4
+CONNECTION: Final = 5
+UPGRADE: Final = 6
+EXPECT: Final = 7
+REQUEST_ID: Final = 8
+TIMEOUT: Final = 9
+KEY: Final = 10
+FORWARDED_FOR: Final = 11
+FORWARDED_OTHER: Final = 12
 """X-Forwarded-Proto, -Host, -Port and Forwarded: kept only where the caller is trusted."""
 
-_FRAMING = {
+_FRAMING: Final = {
     b"content-length": LENGTH,
     b"transfer-encoding": CODING,
     b"connection": CONNECTION,
@@ -43,7 +43,7 @@ _FRAMING = {
     b"proxy-connection": HOP,
     b"te": HOP,
 }
-REQUEST_KINDS = {
+REQUEST_KINDS: Final = {
     **_FRAMING,
     b"host": HOST,
     b"expect": EXPECT,
@@ -57,21 +57,23 @@ REQUEST_KINDS = {
     b"x-forwarded-port": FORWARDED_OTHER,
     b"forwarded": FORWARDED_OTHER,
 }
-RESPONSE_KINDS = {**_FRAMING, b"proxy-authenticate": HOP}
+RESPONSE_KINDS: Final = {**_FRAMING, b"proxy-authenticate": HOP}
 
 # Seldom the same twice, and secret or big: not worth a place in the memo.
-_UNIQUE = frozenset({b"cookie", b"set-cookie", b"authorization", b"x-request-id", b"traceparent"})
+_UNIQUE: Final = frozenset(
+    {b"cookie", b"set-cookie", b"authorization", b"x-request-id", b"traceparent"}
+)
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-_VALUE_BYTES = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_VALUE_BYTES: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 
 # Named by Connection, these would take the message's own meaning away.
 _NEVER_HOP = frozenset({b"host", b"content-length", b"transfer-encoding", b"trailer"})
 _CONNECTION_OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
 
-_MEMO_LINES = 4_096
-_MEMO_LINE_BYTES = 256
-_MEMO_NAMES = 1_024
+_MEMO_LINES: Final = 4_096
+_MEMO_LINE_BYTES: Final = 256
+_MEMO_NAMES: Final = 1_024
 
 
 def is_token(text: bytes) -> bool:
@@ -190,7 +192,7 @@ def without(plain: list[bytes], names: tuple[bytes, ...]) -> list[bytes]:
     return [line for line in plain if line.partition(b":")[0].lower() not in names]
 
 
-_MAX_DIGITS = 18
+_MAX_DIGITS: Final = 18
 
 
 def content_length(value: bytes) -> int:

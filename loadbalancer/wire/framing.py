@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from loadbalancer.wire.body import Body, ChunkedBody, LengthBody, UntilClose
 from loadbalancer.wire.fields import Lines
 from loadbalancer.wire.limits import Limits
@@ -36,8 +38,8 @@ class Framing:
         return b"0\r\n\r\n" if self.wraps else b""
 
 
-_WHOLE = Framing(None, chunked=False, wraps=False, by_close=False)
-AT_ONCE = Framing(None, chunked=False, wraps=False, by_close=False)
+_WHOLE: Final = Framing(None, chunked=False, wraps=False, by_close=False)
+AT_ONCE: Final = Framing(None, chunked=False, wraps=False, by_close=False)
 """The body has a length, and all of it came with the head."""
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from loadbalancer.wire.limits import Limits
 from loadbalancer.wire.reject import Reject, bad
 
-_END = b"\r\n\r\n"
+_END: Final = b"\r\n\r\n"
 _BARE = re.compile(rb"\r(?=[^\n])|(?<!\r)\n").search
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import IPv6Address
+from typing import Final
 
 from loadbalancer.wire import fields
 from loadbalancer.wire.fields import (
@@ -32,7 +33,7 @@ from loadbalancer.wire.reject import Reject, bad
 # RFC 3986, and in the query what browsers leave as it is (URL standard, query percent-encode set).
 _PATH = rb"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*"
 _QUERY = rb"(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@%/?\[\]{}|^`\\]*)?"
-_TARGET_BYTES = b"-._~!$&'()*+,;=:@%/?" + bytes(
+_TARGET_BYTES: Final = b"-._~!$&'()*+,;=:@%/?" + bytes(
     [*range(0x30, 0x3A), *range(0x41, 0x5B), *range(0x61, 0x7B)]
 )
 _TARGET = re.compile(_PATH + _QUERY).fullmatch
@@ -42,11 +43,11 @@ _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
 _HOST = re.compile(rb"([A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?").fullmatch
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,128}").fullmatch
 _MILLISECONDS = re.compile(rb"[0-9]{1,9}").fullmatch
-_MAX_METHOD = 32
-_MAX_PORT = 65_535
+_MAX_METHOD: Final = 32
+_MAX_PORT: Final = 65_535
 
 # RFC 9110, section 9.2.2: doing it twice has the effect of doing it once.
-_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
+_IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
 
 
 class RequestHead:

@@ -6,20 +6,21 @@ Section numbers are those of RFC 9112 where no other is named.
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from loadbalancer.wire import fields
 from loadbalancer.wire.fields import CODING, CONNECTION, LENGTH, UPGRADE, Field, Lines
 from loadbalancer.wire.limits import Limits
 from loadbalancer.wire.reject import bad
 
-NO_CONTENT = 204
-NOT_MODIFIED = 304
-SWITCHING = 101
-FINAL = 200
+NO_CONTENT: Final = 204
+NOT_MODIFIED: Final = 304
+SWITCHING: Final = 101
+FINAL: Final = 200
 """Below this an answer is interim: another one follows (RFC 9110, section 15.2)."""
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
-_MEMO_STATUSES = 256
+_MEMO_STATUSES: Final = 256
 
 
 class ResponseHead:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from loadbalancer.datapath.exchange import Exchange
-from loadbalancer.datapath.front import Front, FrontSettings
+from loadbalancer.datapath.front import Front
 from loadbalancer.datapath.routes import Route, Routes
+from loadbalancer.datapath.settings import FrontSettings
 from loadbalancer.datapath.sides import Asker, LinkSide, Phase
 from loadbalancer.pools.checks import Outcome, Verdict
 from loadbalancer.pools.instance import Instance

@@ -8,7 +8,7 @@ import pytest
 
 import loadbalancer
 from loadbalancer.config.config import read, share
-from loadbalancer.datapath.front import FrontSettings
+from loadbalancer.datapath.settings import FrontSettings
 from loadbalancer.listeners.tls import TlsSettings
 from loadbalancer.observe import admin, report
 from loadbalancer.pools.settings import (

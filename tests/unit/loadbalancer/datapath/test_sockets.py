@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from loadbalancer.datapath import exchange, sockets, tries
-from loadbalancer.datapath.front import Front, FrontSettings
+from loadbalancer.datapath.front import Front
 from loadbalancer.datapath.routes import Route, Routes
+from loadbalancer.datapath.settings import FrontSettings
 from loadbalancer.datapath.sockets import Caller
 from loadbalancer.pools.pool import Pool
 from loadbalancer.pools.settings import PoolSettings

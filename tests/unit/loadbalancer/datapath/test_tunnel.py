@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from loadbalancer.datapath import tunnel as module
-from loadbalancer.datapath.front import Front, FrontSettings
+from loadbalancer.datapath.front import Front
 from loadbalancer.datapath.routes import Route, Routes
+from loadbalancer.datapath.settings import FrontSettings
 from loadbalancer.datapath.tunnel import Caller, Link
 from loadbalancer.pools.pool import Pool
 from loadbalancer.pools.settings import PoolSettings
