@@ -353,7 +353,7 @@ class Link(Wire, LinkSide):
         self._used = True
         if not self._reading:
             self.resume()
-        if self.usable:
+        if self._transport is not None:  # one that closes meanwhile is sorted out by `pooled`
             self.due = now + self._instance.idle_seconds
             self._instance.idle.append(self)
 

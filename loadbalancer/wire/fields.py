@@ -157,7 +157,8 @@ class Lines:
         if value.translate(None, _VALUE_BYTES):
             raise bad("A field value has a control character")
         kind, memorable = verdict
-        field = (kind, name + b": " + value, value)
+        written = line if rest == b" " + value else name + b": " + value
+        field = (kind, written, value)
         if memorable and len(line) <= _MEMO_LINE_BYTES:
             if len(self._plain) + len(self._special) >= _MEMO_LINES:
                 self._plain.clear()
