@@ -30,7 +30,7 @@ address=$(hostname -i)
 own_host=$(getent -s dns hosts "$address" | while read -r _ name _; do echo "${name%%.*}"; done)
 readonly instance=redis-${own_host##*redis-}
 readonly prefix=${own_host%"$instance"}
-echo "$instance" >/run/instance  # for ready.sh
+echo "$instance" >/tmp/instance  # for ready.sh
 case $instance in
   redis-a-1 | redis-b-2) first_slot=0 last_slot=5460 ;;
   redis-b-1 | redis-c-2) first_slot=5461 last_slot=10922 ;;
@@ -56,9 +56,11 @@ look() {
     esac
     # (A member that met nobody yet does not know its own address.)
     if [ -n "$ip" ]; then address_known[$ip]=1 address_of[$id]=$ip; fi
+    # (The link to an address that swallows everything counts as connected while it is being made:
+    # `fail?` is the one word for nobody having answered there.)
     if [[ $flags == *fail || $flags == *fail,* ]]; then
       strangers+=("$id $host")
-    elif [[ $link == connected ]]; then
+    elif [[ $link == connected && $flags != *fail\?* ]]; then
       well=$((well + 1)) host_well[$host]=1
     fi
     if [[ $flags == *myself* ]]; then

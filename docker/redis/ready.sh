@@ -4,8 +4,9 @@
 # three, and must not be the next to go.
 # (A member that has just started believes for two seconds that all is as it was: hence the links.)
 set -uo pipefail
+[ -s /tmp/instance ] || exit 1
 facts=$(printf 'CLUSTER INFO\nINFO replication\nCLUSTER NODES\n' |
   REDISCLI_AUTH=$REDIS_PASSWORD timeout 2 redis-cli 2>/dev/null)
 [[ $facts == *cluster_state:ok* && $facts == *cluster_slots_ok:16384* ]] &&
-  [[ $facts == *role:master* || ($facts == *master_link_status:up* && $(</run/instance) != *-1) ]] &&
+  [[ $facts == *role:master* || ($facts == *master_link_status:up* && $(</tmp/instance) != *-1) ]] &&
   ! grep -q 'master .* disconnected [0-9]' <<<"$facts"
