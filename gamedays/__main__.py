@@ -3,7 +3,7 @@
     run NAME...      these scenarios (all, if none is named; --short: those that CI runs;
                      --rounds 5: all of it five times, for figures that say more than one run)
     judge FOLDER     again by the history of a run, with the checkers of today
-    table            every run that is kept, as the rows of docs/gamedays.md
+    table            the newest five kept runs of each, as the rows of docs/gamedays.md
     list             the scenarios
 
 Ends with 0 if everything held, 1 if not, 2 if it was asked for nonsense.
@@ -64,7 +64,7 @@ def judge_again(folder: Path) -> int:
 
 
 def kept_results() -> list[Result]:
-    """Every run under reports/gamedays/."""
+    """Every run under reports/gamedays/, the oldest first."""
     found = sorted((ROOT / REPORTS).glob(f"*/{RESULT}"))
     return [Result.decode(orjson.loads(path.read_bytes())) for path in found]
 
@@ -79,7 +79,7 @@ def main() -> int:
     running.add_argument("--seed", type=int, help="for chance; drawn if not given")
     running.add_argument("--rounds", type=int, default=1, help="so many times, in turns")
     commands.add_parser("judge", help="judge a kept run again").add_argument("folder", type=Path)
-    commands.add_parser("table", help="all kept runs, as rows of the docs")
+    commands.add_parser("table", help="the newest five runs of each, as rows of the docs")
     commands.add_parser("list", help="the scenarios")
     options = parser.parse_args()
     try:

@@ -1,4 +1,4 @@
-"""What was measured, over all runs that are kept, as the rows of docs/gamedays.md: pure."""
+"""What was measured, over the newest runs that are kept, as the rows of docs/gamedays.md: pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ HEAD = (
     " | runs passed | gap of orders, median (worst) | detected | recovered | lost · twice |"
 )
 
+RUNS = 5
+"""So many count: older ones tell of a cluster that has changed since."""
+
 
 def rows(scenarios: Sequence[Scenario], results: Sequence[Result]) -> list[str]:
-    """A Markdown table: a row a scenario; what has not been run is an honest blank."""
+    """A Markdown table: a row a scenario; what has not been run is an honest blank.
+
+    `results` are in the order of their time; of each scenario the newest RUNS count.
+    """
     lines = [HEAD, "|" + " --- |" * HEAD.count(" |")]
     for scenario in scenarios:
         own = [r for r in results if r.scenario == scenario.name and r.verdict != "not run"]
-        lines.append(f"| {' | '.join(_cells(scenario, own))} |")
+        lines.append(f"| {' | '.join(_cells(scenario, own[-RUNS:]))} |")
     return lines
 
 

@@ -22,3 +22,9 @@ def test_median_and_worst_are_told_and_who_failed_is_not_hidden() -> None:
     (row,) = rows([load("kill-zone")], runs)[2:]
     assert row.endswith("| 2 of 3 | 2.0 s (9.0 s) | 1.0 s (4.5 s) | 0.0 s (0.0 s) | 3 · 0 |")
     assert row.count(" | ") + 1 == HEAD.count(" | ") + 1
+
+
+def test_only_the_newest_runs_count() -> None:
+    runs = [result(9.0, "fail"), *(result(1.0 + n / 10) for n in range(5))]
+    (row,) = rows([load("kill-zone")], runs)[2:]
+    assert "| 5 of 5 | 1.2 s (1.4 s) |" in row
