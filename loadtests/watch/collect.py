@@ -142,17 +142,21 @@ class Collector:
             return await answer.text()
 
     async def _redis_cluster(self) -> RedisSeen | Gone:
-        """By the word of the first that answers."""
+        """By the word of the first that is in touch with most; else of any that answers.
+
+        A member that is cut off answers too, and believes that all the others are away.
+        """
         asked = [asyncio.ensure_future(_or_gone(_ask_redis(c))) for c in self._redis.values()]
-        last = Gone("not asked")
+        best: RedisSeen | Gone = Gone("not asked")
         for answer in asyncio.as_completed(asked):
             seen = await answer
-            if isinstance(seen, RedisSeen):
+            if isinstance(seen, RedisSeen) and seen.state == "ok":
                 for other in asked:
                     other.cancel()
                 return seen
-            last = seen
-        return last
+            if isinstance(best, Gone):
+                best = seen
+        return best
 
     async def _postgres_role(self, dsn: str) -> PostgresSeen:
         connection = self._postgres.get(dsn)

@@ -79,7 +79,10 @@ class RedisMember:
 
 @dataclass(frozen=True, slots=True)
 class RedisSeen:
-    """The Redis cluster by the word of one member."""
+    """The Redis cluster by the word of one member.
+
+    `state` is `ok` where that member reaches most of the primaries, and all slots have one.
+    """
 
     state: str
     members: tuple[RedisMember, ...]
