@@ -2,7 +2,7 @@
 
 Both sides are protocols of the event loop: a read hands its bytes to a head reader or straight to
 the exchange, and what comes back is written. There is no task for a request and no timer: one
-sweep looks at what is overdue (see `Sweeper`).
+sweep looks at what is overdue (see `Network.sweep`).
 """
 
 from __future__ import annotations
