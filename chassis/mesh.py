@@ -32,6 +32,7 @@ _ANSWER_SECONDS = 0.5
 _CONNECTIONS = 256
 # The balancer closes idle client connections after 60 s; the side that sends next closes first.
 _IDLE_SECONDS = 30
+_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ class MeshClient:
             try:
                 reply = await self._try(index, request, until)
             except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
-                never_sent = isinstance(error, aiohttp.ClientConnectorError)
+                never_sent = isinstance(error, _NEVER_SENT)
                 # One more turn than there are: a pooled connection may have been closed meanwhile.
                 if turn == len(self._balancers) or not (never_sent or request.repeatable):
                     raise Unavailable("The way inside broke") from error
@@ -189,6 +190,8 @@ class MeshClient:
                 one = _Try(bound, repeatable=request.repeatable, began=now)
                 tries.add(one)
                 return await self._by(self._balancers[index], request)
+        except aiohttp.ConnectionTimeoutError:  # a TimeoutError too, but not the deadline's
+            raise
         except TimeoutError as error:
             if one is not None and one.abandoned:
                 raise BalancerHangs(self._balancers[index]) from error

@@ -1,8 +1,9 @@
 """Two balancers by real sockets: one that hangs, one that answers."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 import pytest
 from aiohttp import web
@@ -75,6 +76,26 @@ async def test_what_must_not_go_twice_waits_for_its_deadline() -> None:
                 await client.call("orders", "POST", "/", body=b"{}")
             current_deadline.reset(token)
         assert other.seen == []
+
+
+@contextmanager
+def address_that_nobody_answers() -> Iterator[str]:
+    """A listener whose queue is full: the kernel drops what comes, as an address without host."""
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = listener.getsockname()[1]
+        for _ in range(2):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        yield f"http://127.0.0.1:{port}"
+
+
+async def test_what_never_left_goes_to_the_other_balancer_even_without_a_key() -> None:
+    with address_that_nobody_answers() as silence:
+        async with balancer() as other, MeshClient.open(f"{silence},{other.url}") as client:
+            reply = await client.call("orders", "POST", "/", body=b"{}")
+            assert reply.body == other.url.encode()
 
 
 async def test_a_slow_service_is_not_a_balancer_that_hangs() -> None:
