@@ -25,8 +25,9 @@ n=0
 while [ ! -e {_ENOUGH} ]; do
   n=$((n + 1))
   insert="INSERT INTO written VALUES ('$INSTANCE', $n)"
+  began=$(date +%s%N)
   if {_SQL} -c "$insert" postgres 2>/tmp/said && [ ! -s /tmp/said ]; then
-    echo "$n $(date +%s%N)" >>{_NOTES}
+    echo "$n $began $(date +%s%N)" >>{_NOTES}
   fi
   sleep 0.1
 done
@@ -35,11 +36,12 @@ done
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A row that a server called committed, and when (nanoseconds of one clock for all)."""
+    """A row that a server called committed; asked and told when (nanoseconds, one clock for all)."""
 
     member: str
     number: int
-    at: int
+    began: int
+    ended: int
 
 
 def container(member: str) -> str:
@@ -113,5 +115,5 @@ async def writers(primary: str) -> AsyncIterator[list[Acknowledged]]:
     for member in MEMBERS:
         docker("exec", container(member), "touch", _NOTES, _ENOUGH)
         for line in docker("exec", container(member), "cat", _NOTES).splitlines():
-            number, at = line.split()
-            found.append(Acknowledged(member, int(number), int(at)))
+            number, began, ended = line.split()
+            found.append(Acknowledged(member, int(number), int(began), int(ended)))
