@@ -125,19 +125,17 @@ class Exchange(Tries):
         """The head of an answer came, and bytes after it. Gives whether another head follows."""
         caller, front, minor = self._caller, self._front, self.head.minor
         if head.status < FINAL:
-            if head.status == SWITCHING:
-                self._tunnel(head, rest)
-                return False
-            if minor:
-                caller.write(front.hop.interim(head))
-            return True
+            return self._interim(head, rest)
         now = clock()
         instance = self.instance
         seldom = head.status >= SERVER_ERROR or self._lates or self.tie is not None
         if instance is not None and (instance.ejection.failures or instance.ejection.errors):
             seldom = True
-        if seldom and not self._accept(head, now):
-            return False
+        if seldom:
+            accepted = self._accept(head, now)
+            if accepted is None:
+                return False
+            head = accepted
         self.phase = ANSWERING
         self.answered_at = now
         self.status = head.status
@@ -164,25 +162,32 @@ class Exchange(Tries):
             self._pass_back(way, way.body, rest, data, now)
         return False
 
-    def _accept(self, head: ResponseHead, now: float) -> bool:
-        """Its instance is judged by it; is it the answer?"""
+    def _interim(self, head: ResponseHead, rest: bytes) -> bool:
+        if head.status == SWITCHING:
+            self._tunnel(head, rest)
+            return False
+        if self.head.minor:  # HTTP/1.0 does not know them
+            self._caller.write(self._front.hop.interim(head))
+        return True
+
+    def _accept(self, head: ResponseHead, now: float) -> ResponseHead | None:
+        """Its instance is judged by it. The head to pass back, None if it is not the answer."""
         instance = self.instance
         if instance is not None:
             self.judge(instance, head, now)
             if head.status >= SERVER_ERROR and not self._lates and self._erred(instance, head, now):
-                return False
+                return None
         if self._lates and not self._first(head, now):
-            return False
-        if self.tie is not None:
-            self._set_cookie(head, self.tie)
-        return True
+            return None
+        return head if self.tie is None else self._with_cookie(head, self.tie)
 
-    def _set_cookie(self, head: ResponseHead, tie: Tie) -> None:
+    def _with_cookie(self, head: ResponseHead, tie: Tie) -> ResponseHead:
         affinity, instance = self.pool.affinity, self.instance
         if affinity is not None and instance is not None:
             secure = self._front.hop.scheme == b"https"
             if line := affinity.set_cookie(tie, instance.token, secure=secure):
-                head.plain.append(line)
+                return head.and_line(line)
+        return head
 
     def _first(self, head: ResponseHead, now: float) -> bool:
         """Of several tries one is answered: does that settle it?"""

@@ -67,7 +67,9 @@ class CallerSide(Side, Protocol):
     def done(self, now: float, *, keep: bool) -> None:
         """The answer is complete."""
 
-    def refuse(self, problem: Problem, *, head: RequestHead, keep: bool, now: float) -> None:
+    def refuse(
+        self, problem: Problem, *, head: RequestHead, request_id: bytes, keep: bool, now: float
+    ) -> None:
         """Answers with a problem."""
 
 

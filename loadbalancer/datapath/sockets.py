@@ -98,14 +98,14 @@ class Caller(Wire, CallerSide):
     """A connection from a caller: its requests are served one after the other, in order."""
 
     __slots__ = ("_busy", "_ended", "_front", "_held", "_in_head", "_linger_until", "_lingering",
-                 "_parse", "_reader", "exchange", "peer", "trusted")  # fmt: skip
+                 "_read", "_reader", "exchange", "peer", "trusted")  # fmt: skip
 
     def __init__(self, front: Front, announced: tuple[Address, Address] | None = None) -> None:
         """`announced`: from where and to where, if somebody we trust said so."""
         super().__init__()
         self._front = front
         self._reader = HeadReader(front.limits, skips_empty_line=True)
-        self._parse = front.parser.parse
+        self._read = front.parser.read
         self._held = b""
         self._busy = False
         self._in_head = False
@@ -155,12 +155,12 @@ class Caller(Wire, CallerSide):
         while data and self.exchange is None and not self._lingering:
             head: RequestHead | None = None
             try:
-                lines = self._reader.feed(data)
-                if lines is None:
+                raw = self._reader.cut(data)
+                if raw is None:
                     self._await_head()
                     break
                 self._in_head = False
-                head = self._parse(lines)
+                head = self._read(raw)
             except Reject as reject:
                 front.rejected += 1
                 self.refuse(reject.problem, head=None, keep=False, now=clock())
@@ -182,7 +182,7 @@ class Caller(Wire, CallerSide):
             front.rejected += 1
             # Without a route there is nowhere to put a body: the connection ends with the answer.
             keep = head.keep_alive and head.length == 0 and not front.draining
-            self.refuse(NO_ROUTE, head=head, keep=keep, now=clock())
+            self.refuse(NO_ROUTE, head=head, request_id=head.request_id, keep=keep, now=clock())
             return rest
         if head.upgrade and head.upgrade.lower() not in front.upgrades:
             head.upgrade = b""
@@ -212,10 +212,18 @@ class Caller(Wire, CallerSide):
             held, self._held = self._held, b""
             self._serve(held)
 
-    def refuse(self, problem: Problem, *, head: RequestHead | None, keep: bool, now: float) -> None:
+    def refuse(
+        self,
+        problem: Problem,
+        *,
+        head: RequestHead | None,
+        request_id: bytes = b"",
+        keep: bool,
+        now: float,
+    ) -> None:
         """Answers with a problem."""
         front = self._front
-        request_id = (head.request_id if head else b"") or front.hop.request_id()
+        request_id = request_id or front.hop.request_id()
         fields = {"X-Served-By": front.served_by}
         if problem.status == _UNAVAILABLE:
             fields["Retry-After"] = "1"
@@ -379,14 +387,14 @@ class Link(Wire, LinkSide):
             asker.answer_data(data)
             return
         try:
-            lines = self._reader.feed(data)
-            while lines is not None:
-                head = self._parser.parse(lines, asker.head.method)
+            raw = self._reader.cut(data)
+            while raw is not None:
+                head = self._parser.read(raw, asker.head.method)
                 rest = self._reader.rest
                 interim = asker.answer(head, rest)
                 if not interim:
                     return
-                lines = self._reader.feed(rest) if rest else None
+                raw = self._reader.cut(rest) if rest else None
         except Reject:
             asker.nonsense()
 

@@ -70,7 +70,7 @@ class Tries(Asker):
         "_admitted", "_caller", "_deadline", "_failures", "_framing", "_front", "_head_bytes",
         "_keep", "_lates", "_link", "_reusable", "_seconds", "_upload", "admitted_at",
         "answered_at", "began", "dialing", "due", "head", "instance", "past", "phase",
-        "placed_at", "pool", "sent_at", "status", "tie", "tried_at", "tries",
+        "placed_at", "pool", "request_id", "sent_at", "status", "tie", "tried_at", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +80,7 @@ class Tries(Asker):
         self._front = front
         self.pool = pool
         self.head = head
+        self.request_id = head.request_id
         self.began = now
         self.due = 0.0
         self.phase: Phase = RECEIVING
@@ -112,7 +113,11 @@ class Tries(Asker):
         self.admitted_at = now
         self._deadline = now + self._seconds
         caller, front, head = self._caller, self._front, self.head
-        self._head_bytes = front.hop.request(head, caller.peer, pool.host, trusted=caller.trusted)
+        if not self.request_id:
+            self.request_id = front.hop.request_id()
+        self._head_bytes = front.hop.request(
+            head, self.request_id, caller.peer, pool.host, trusted=caller.trusted
+        )
         if pool.affinity is not None:
             self.tie = pool.affinity.read(head, self.client)
         instance = None
@@ -374,7 +379,7 @@ class Tries(Asker):
         keep = self._keep and self._received and not self._front.draining
         self.status = problem.status
         self._end(now)
-        self._caller.refuse(problem, head=self.head, keep=keep, now=now)
+        self._caller.refuse(problem, head=self.head, request_id=self.request_id, keep=keep, now=now)
 
     def _cut_off(self, now: float, failure: Failure | None) -> None:
         """An answer that has begun cannot be completed."""

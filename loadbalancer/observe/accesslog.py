@@ -30,7 +30,7 @@ def line(request: Tries, now: float) -> dict[str, Any]:
         "ms": _ms(now - request.began),
         "phases": {name: _ms(seconds) for name, seconds in _phases(request, now)},
         "tries": [{"instance": n, "outcome": o, "ms": _ms(seconds)} for n, o, seconds in tries],
-        "request_id": head.request_id.decode(),
+        "request_id": request.request_id.decode(),
     }
 
 

@@ -33,11 +33,22 @@ class Hop:
         return b"%b-%x" % (self._ids, self._count)
 
     def request(
-        self, head: RequestHead, peer: bytes, fallback_host: bytes, *, trusted: bool = False
+        self,
+        head: RequestHead,
+        request_id: bytes,
+        peer: bytes,
+        fallback_host: bytes,
+        *,
+        trusted: bool = False,
     ) -> bytes:
         """The head of a request, but for its last lines, which change with each try.
 
-        `trusted`: what the peer says of who asked before it is kept and added to.
+        Args:
+            head: as it came.
+            request_id: what it is called, if the caller gave it no name.
+            peer: who asks.
+            fallback_host: for a caller of HTTP/1.0 that named none.
+            trusted: what the peer says of who asked before it is kept and added to.
         """
         host = head.host or fallback_host
         lines = [
@@ -45,8 +56,7 @@ class Hop:
             *head.plain,
         ]
         if not head.request_id:
-            head.request_id = self.request_id()
-            lines.append(b"X-Request-Id: " + head.request_id)
+            lines.append(b"X-Request-Id: " + request_id)
         if trusted and (head.forwarded_for or head.forwarded):
             lines += self._tell.further(head, peer, host)
         else:

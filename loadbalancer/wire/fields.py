@@ -61,7 +61,14 @@ RESPONSE_KINDS: Final = {**_FRAMING, b"proxy-authenticate": HOP}
 
 # Seldom the same twice, and secret or big: not worth a place in the memo.
 _UNIQUE: Final = frozenset(
-    {b"cookie", b"set-cookie", b"authorization", b"x-request-id", b"traceparent"}
+    {
+        b"cookie",
+        b"set-cookie",
+        b"authorization",
+        b"idempotency-key",
+        b"x-request-id",
+        b"traceparent",
+    }
 )
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
@@ -117,13 +124,15 @@ def is_kept(options: Options, minor: int) -> bool:
 class Lines:
     """Checks field lines and tells those with a meaning to us from those without."""
 
-    __slots__ = ("_kinds", "_names", "_plain", "_special")
+    __slots__ = ("_kinds", "_names", "_plain", "_special", "unique")
 
     def __init__(self, kinds: dict[bytes, int]) -> None:
         self._kinds = kinds
         self._plain: dict[bytes, bytes] = {}
         self._special: dict[bytes, Field] = {}
         self._names: dict[bytes, tuple[int, bool]] = {}
+        self.unique = False
+        """Did a head have a line that is not remembered, since this was last set?"""
 
     def sort(self, lines: list[bytes]) -> tuple[list[bytes], list[Field]]:
         """Canonical plain lines in their order, and the fields that have a meaning to us.
@@ -159,7 +168,9 @@ class Lines:
         kind, memorable = verdict
         written = line if rest == b" " + value else name + b": " + value
         field = (kind, written, value)
-        if memorable and len(line) <= _MEMO_LINE_BYTES:
+        if not memorable:
+            self.unique = True
+        elif len(line) <= _MEMO_LINE_BYTES:
             if len(self._plain) + len(self._special) >= _MEMO_LINES:
                 self._plain.clear()
                 self._special.clear()

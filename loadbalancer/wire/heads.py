@@ -39,6 +39,15 @@ class HeadReader:
         Raises:
             Reject: too long, or with a CR or LF of its own.
         """
+        raw = self.cut(data)
+        return None if raw is None else lines_of(raw)
+
+    def cut(self, data: bytes) -> bytes | None:
+        """The same, not yet cut into lines.
+
+        Raises:
+            Reject: too long, or with a CR or LF of its own.
+        """
         held = self._held
         if held:
             data = held + data
@@ -52,11 +61,11 @@ class HeadReader:
             return None
         self._held = b""
         self._may_skip = self._skips_empty_line
-        self.rest = data[end + 4 :]
-        lines = data[:end].split(b"\r\n")
-        if len(lines[0]) > self._limits.start_line:
-            self._judge(data, 0)
-        return lines
+        end += 4
+        self.rest = data[end:]
+        if end > self._limits.start_line:
+            self._judge(data[:end], 0)
+        return data[:end]  # all of it is no copy
 
     def _judge(self, data: bytes, seen: int) -> None:
         """Whatever is wrong first, byte by byte, is what counts."""
@@ -69,6 +78,13 @@ class HeadReader:
             raise Reject(414, "uri-too-long", "The request line is too long")
         if len(data) > limits.head:
             raise Reject(431, "head-too-large", "The head is too large")
+
+
+def lines_of(raw: bytes) -> list[bytes]:
+    """The start line and the field lines of a complete head, without the empty line."""
+    lines = raw.split(b"\r\n")
+    del lines[-2:]
+    return lines
 
 
 def has_bare_newline(lines: list[bytes]) -> bool:

@@ -26,8 +26,9 @@ from loadbalancer.wire.fields import (
     Field,
     Lines,
 )
-from loadbalancer.wire.heads import has_bare_newline
+from loadbalancer.wire.heads import has_bare_newline, lines_of
 from loadbalancer.wire.limits import Limits
+from loadbalancer.wire.memo import Memo
 from loadbalancer.wire.reject import Reject, bad
 
 # RFC 3986, and in the query what browsers leave as it is (URL standard, query percent-encode set).
@@ -51,7 +52,7 @@ _IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", 
 
 
 class RequestHead:
-    """What a request asks for, and how its body is framed.
+    """What a request asks for, and how its body is framed. Shared, so never changed.
 
     Attributes:
         minor: 0 or 1, of the caller's HTTP version.
@@ -109,11 +110,26 @@ class RequestHead:
 
 
 class RequestParser:
-    """Reads heads; remembers lines that it has seen and found good."""
+    """Reads heads; remembers lines, and heads, that it has seen and found good."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._lines = Lines(fields.REQUEST_KINDS)
+        self._heads: Memo[RequestHead] = Memo()
+
+    def read(self, raw: bytes) -> RequestHead:
+        """Reads a head that is not yet cut into lines.
+
+        Raises:
+            Reject: with the status to answer; the connection is not usable after it.
+        """
+        head = self._heads.get(raw)
+        if head is None:
+            self._lines.unique = False
+            head = self.parse(lines_of(raw))
+            if not self._lines.unique:
+                self._heads.keep(raw, head)
+        return head
 
     def parse(self, lines: list[bytes]) -> RequestHead:
         """Reads a head: its request line and its field lines.

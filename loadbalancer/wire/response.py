@@ -6,11 +6,14 @@ Section numbers are those of RFC 9112 where no other is named.
 from __future__ import annotations
 
 import re
+from copy import copy
 from typing import Final
 
 from loadbalancer.wire import fields
 from loadbalancer.wire.fields import CODING, CONNECTION, LENGTH, UPGRADE, Field, Lines
+from loadbalancer.wire.heads import lines_of
 from loadbalancer.wire.limits import Limits
+from loadbalancer.wire.memo import Memo
 from loadbalancer.wire.reject import bad
 
 NO_CONTENT: Final = 204
@@ -24,7 +27,7 @@ _MEMO_STATUSES: Final = 256
 
 
 class ResponseHead:
-    """What an instance answered, and how the answer's body is framed.
+    """What an instance answered, and how the answer's body is framed. Shared, so never changed.
 
     Attributes:
         line: the canonical status line, as HTTP/1.1.
@@ -56,6 +59,12 @@ class ResponseHead:
         self.keep_alive = minor == 1
         self.upgrade = b""
 
+    def and_line(self, line: bytes) -> ResponseHead:
+        """The same with one more line that is passed on."""
+        head = copy(self)
+        head.plain = [*self.plain, line]
+        return head
+
     def field(self, name: bytes) -> bytes:
         """The value of a field that is passed on, by its name in lower case; empty without it."""
         for line in self.plain:
@@ -71,12 +80,29 @@ class ResponseHead:
 
 
 class ResponseParser:
-    """Reads heads; remembers lines that it has seen and found good."""
+    """Reads heads; remembers lines, and heads, that it has seen and found good."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._lines = Lines(fields.RESPONSE_KINDS)
         self._statuses: dict[bytes, tuple[int, bytes, int]] = {}
+        self._heads: Memo[ResponseHead] = Memo()
+
+    def read(self, raw: bytes, method: bytes) -> ResponseHead:
+        """Reads the head, not yet cut into lines, of the answer to a request with this method.
+
+        Raises:
+            Reject: whatever its status, the caller gets a 502.
+        """
+        if method == b"HEAD":
+            return self.parse(lines_of(raw), method)
+        head = self._heads.get(raw)
+        if head is None:
+            self._lines.unique = False
+            head = self.parse(lines_of(raw), method)
+            if not self._lines.unique:
+                self._heads.keep(raw, head)
+        return head
 
     def parse(self, lines: list[bytes], method: bytes) -> ResponseHead:
         """Reads the head of the answer to a request with this method.

@@ -36,7 +36,10 @@ done
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A row that a server called committed; asked and told when (nanoseconds, one clock for all)."""
+    """A row that a server called committed: when it was asked, and when it had told.
+
+    In nanoseconds of one clock for all.
+    """
 
     member: str
     number: int

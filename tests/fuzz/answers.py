@@ -46,10 +46,10 @@ def pass_back(pieces: Iterable[bytes], method: bytes = b"GET") -> Answer:
         for piece in pieces:
             data = piece
             while way is None and data:
-                lines = reader.feed(data)
-                if lines is None:
+                raw = reader.cut(data)
+                if raw is None:
                     break
-                head, data = _PARSER.parse(lines, method), reader.rest
+                head, data = _PARSER.read(raw, method), reader.rest
                 if head.status == SWITCHING:
                     return Answer(answer.sent, TUNNEL)
                 if head.status < FINAL:

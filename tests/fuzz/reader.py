@@ -50,14 +50,13 @@ def forward(pieces: Iterable[bytes]) -> Outcome:
             data = piece
             while data:
                 if body is None:
-                    lines = reader.feed(data)
-                    if lines is None:
+                    raw = reader.cut(data)
+                    if raw is None:
                         break
-                    head = _PARSER.parse(lines)
-                    sent, keep = (
-                        hop.request(head, b"192.0.2.1", b"pool") + b"\r\n\r\n",
-                        head.keep_alive,
-                    )
+                    head = _PARSER.read(raw)
+                    name = head.request_id or hop.request_id()
+                    sent = hop.request(head, name, b"192.0.2.1", b"pool") + b"\r\n\r\n"
+                    keep = head.keep_alive
                     data = reader.rest
                     body = (
                         ChunkedBody(LIMITS, _TRAILERS, limit=LIMITS.body)

@@ -57,7 +57,9 @@ class Caller(Side):
     def done(self, now: float, *, keep: bool) -> None:
         self.did.append("keep" if keep else "close")
 
-    def refuse(self, problem: Problem, *, head: RequestHead, keep: bool, now: float) -> None:
+    def refuse(
+        self, problem: Problem, *, head: RequestHead, request_id: bytes, keep: bool, now: float
+    ) -> None:
         self.did.append(f"{problem.status} {problem.name}" + ("" if keep else ", close"))
 
 

@@ -20,7 +20,9 @@ def forward(raw: bytes, *, trusted: bool = False) -> bytes:
     lines = HeadReader(LIMITS, skips_empty_line=True).feed(raw)
     assert lines is not None
     head = RequestParser(LIMITS).parse(lines)
-    sent = Hop("lb-1").request(head, b"9.9.9.9", b"pool", trusted=trusted)
+    hop = Hop("lb-1")
+    name = head.request_id or hop.request_id()
+    sent = hop.request(head, name, b"9.9.9.9", b"pool", trusted=trusted)
     return sent + b"\r\n\r\n"
 
 

@@ -55,11 +55,12 @@ def damaged(chance: random.Random) -> bytes:
 def forward(raw: bytes) -> tuple[RequestHead, bytes] | None:
     """The request that was taken and the bytes that are passed on; None if more must come."""
     reader = HeadReader(LIMITS, skips_empty_line=True)
-    lines = reader.feed(raw)
-    if lines is None:
+    whole = reader.cut(raw)
+    if whole is None:
         return None
-    head = PARSER.parse(lines)
-    sent = HOP.request(head, b"9.9.9.9", b"pool") + b"\r\n\r\n"
+    head = PARSER.read(whole)
+    name = head.request_id or HOP.request_id()
+    sent = HOP.request(head, name, b"9.9.9.9", b"pool") + b"\r\n\r\n"
     if head.length == 0:
         return head, sent
     body = (
