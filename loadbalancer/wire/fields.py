@@ -32,6 +32,8 @@ KEY: Final = 10
 FORWARDED_FOR: Final = 11
 FORWARDED_OTHER: Final = 12
 """X-Forwarded-Proto, -Host, -Port and Forwarded: kept only where the caller is trusted."""
+MAX_FORWARDS: Final = 13
+DATE: Final = 14
 
 _FRAMING: Final = {
     b"content-length": LENGTH,
@@ -51,13 +53,14 @@ REQUEST_KINDS: Final = {
     b"x-request-id": REQUEST_ID,
     b"x-request-timeout-ms": TIMEOUT,
     b"idempotency-key": KEY,
+    b"max-forwards": MAX_FORWARDS,
     b"x-forwarded-for": FORWARDED_FOR,
     b"x-forwarded-proto": FORWARDED_OTHER,
     b"x-forwarded-host": FORWARDED_OTHER,
     b"x-forwarded-port": FORWARDED_OTHER,
     b"forwarded": FORWARDED_OTHER,
 }
-RESPONSE_KINDS: Final = {**_FRAMING, b"proxy-authenticate": HOP}
+RESPONSE_KINDS: Final = {**_FRAMING, b"proxy-authenticate": HOP, b"date": DATE}
 
 # Seldom the same twice, and secret or big: not worth a place in the memo.
 _UNIQUE: Final = frozenset(

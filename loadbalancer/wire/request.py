@@ -6,6 +6,7 @@ Section numbers are those of RFC 9112 where no other is named.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
@@ -20,6 +21,7 @@ from loadbalancer.wire.fields import (
     HOST,
     KEY,
     LENGTH,
+    MAX_FORWARDS,
     REQUEST_ID,
     TIMEOUT,
     UPGRADE,
@@ -43,7 +45,7 @@ _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
 # Of what RFC 3986 allows in a name, only what names are made of: a comma would be read as a list.
 _HOST = re.compile(rb"([A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?").fullmatch
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,128}").fullmatch
-_MILLISECONDS = re.compile(rb"[0-9]{1,9}").fullmatch
+_MILLISECONDS = _HOPS = re.compile(rb"[0-9]{1,9}").fullmatch
 _MAX_METHOD: Final = 32
 _MAX_PORT: Final = 65_535
 
@@ -112,8 +114,10 @@ class RequestHead:
 class RequestParser:
     """Reads heads; remembers lines, and heads, that it has seen and found good."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, upgrades: Collection[bytes] | None = None) -> None:
+        """`upgrades`: protocols, in lower case, that may take over a connection; None for any."""
         self._limits = limits
+        self._upgrades = upgrades
         self._lines = Lines(fields.REQUEST_KINDS)
         self._heads: Memo[RequestHead] = Memo()
 
@@ -153,6 +157,9 @@ class RequestParser:
         plain, special = self._lines.sort(lines[1:])
         head = RequestHead(method, target, minor, plain)
         _interpret(head, special)
+        upgrades = self._upgrades
+        if head.upgrade and upgrades is not None and head.upgrade.lower() not in upgrades:
+            head.upgrade = b""
         if not head.host and minor:
             raise bad("No Host")
         if not target.startswith(b"/"):
@@ -163,7 +170,7 @@ class RequestParser:
 
 
 def _interpret(head: RequestHead, special: list[Field]) -> None:  # noqa: C901, PLR0912 - a table
-    sized = False
+    sized = has_key = False
     coding: bytes | None = None
     connection: bytes | None = None
     for kind, line, value in special:
@@ -184,6 +191,9 @@ def _interpret(head: RequestHead, special: list[Field]) -> None:  # noqa: C901, 
                 head.request_id = value
                 head.plain.append(line)
         elif kind == KEY:
+            if has_key:
+                raise bad("More than one Idempotency-Key")
+            has_key = True
             head.keyed = bool(value)
             head.plain.append(line)
         elif kind == TIMEOUT:
@@ -202,6 +212,8 @@ def _interpret(head: RequestHead, special: list[Field]) -> None:  # noqa: C901, 
                 raise Reject(417, "expectation-failed", "Only 100-continue can be expected")
             # Of an HTTP/1.0 client it means nothing (RFC 9110, section 10.1.1).
             head.expects_continue = head.minor == 1
+        elif kind == MAX_FORWARDS:
+            head.plain.append(_one_hop_less(head.method, line, value))
         elif kind == UPGRADE:
             head.upgrade = head.upgrade + b"," + value if head.upgrade else value
     if coding is not None:
@@ -210,6 +222,17 @@ def _interpret(head: RequestHead, special: list[Field]) -> None:  # noqa: C901, 
         _connection(head, connection)
     else:
         head.upgrade = b""
+
+
+def _one_hop_less(method: bytes, line: bytes, value: bytes) -> bytes:
+    """RFC 9110, section 7.6.2: how far these two may go is counted down; other methods go on."""
+    if method not in (b"TRACE", b"OPTIONS"):
+        return line
+    if not _HOPS(value):
+        raise bad("Max-Forwards is not one number")
+    if not int(value):
+        raise Reject(501, "method-not-implemented", "This method is not answered here")
+    return b"Max-Forwards: %d" % (int(value) - 1)
 
 
 def _start_line(line: bytes) -> tuple[bytes, bytes, int]:

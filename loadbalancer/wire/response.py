@@ -10,7 +10,7 @@ from copy import copy
 from typing import Final
 
 from loadbalancer.wire import fields
-from loadbalancer.wire.fields import CODING, CONNECTION, LENGTH, UPGRADE, Field, Lines
+from loadbalancer.wire.fields import CODING, CONNECTION, DATE, LENGTH, UPGRADE, Field, Lines
 from loadbalancer.wire.heads import lines_of
 from loadbalancer.wire.limits import Limits
 from loadbalancer.wire.memo import Memo
@@ -18,6 +18,7 @@ from loadbalancer.wire.reject import bad
 
 NO_CONTENT: Final = 204
 NOT_MODIFIED: Final = 304
+CONTINUING: Final = 100
 SWITCHING: Final = 101
 FINAL: Final = 200
 """Below this an answer is interim: another one follows (RFC 9110, section 15.2)."""
@@ -35,15 +36,19 @@ class ResponseHead:
         bodyless: no body follows, whatever the fields say.
         chunked: the body is framed by chunks.
         length: bytes of the body by Content-Length; None if the answer has none.
+        minor: 0 or 1, of the instance's HTTP version.
+        dated: it says when it was made.
         keep_alive: the instance will take another request on this connection.
     """
 
     __slots__ = (
         "bodyless",
         "chunked",
+        "dated",
         "keep_alive",
         "length",
         "line",
+        "minor",
         "plain",
         "status",
         "upgrade",
@@ -56,6 +61,8 @@ class ResponseHead:
         self.length: int | None = None
         self.chunked = False
         self.bodyless = status < FINAL or status in (NO_CONTENT, NOT_MODIFIED)
+        self.minor = minor
+        self.dated = False
         self.keep_alive = minor == 1
         self.upgrade = b""
 
@@ -136,10 +143,10 @@ class ResponseParser:
         return known
 
 
-def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:  # noqa: C901 - a table
+def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:  # noqa: C901, PLR0912 - a table
     coding: bytes | None = None
     connection: bytes | None = None
-    for kind, _, value in special:
+    for kind, line, value in special:
         if kind == LENGTH:
             if head.length is not None:
                 raise bad("More than one Content-Length")
@@ -148,6 +155,9 @@ def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:  #
             connection = value if connection is None else connection + b"," + value
         elif kind == CODING:
             coding = value if coding is None else coding + b"," + value
+        elif kind == DATE:
+            head.dated = True
+            head.plain.append(line)
         elif kind == UPGRADE:
             head.upgrade = value
     if coding is not None:
@@ -156,9 +166,13 @@ def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:  #
         if coding.lower() != b"chunked" or minor == 0:
             raise bad("Transfer-Encoding is not chunked")
         head.chunked = True
-    if connection is not None:
+    if connection is None:
+        head.upgrade = b""
+    else:
         options = fields.connection_options(connection)
         head.keep_alive = fields.is_kept(options, minor)
+        if not options.upgrade:
+            head.upgrade = b""
         if options.named:
             head.plain = fields.without(head.plain, options.named)
     if (head.chunked or head.length) and (head.status < FINAL or head.status == NO_CONTENT):

@@ -14,7 +14,8 @@ from redis.asyncio import Redis as Node
 
 from chassis.store.errors import StoreUnavailable
 from chassis.store.redis import Redis
-from tests.integration.conftest import docker, free_port, wait_until
+from tests.integration.conftest import docker, wait_until
+from tests.ports import free_port
 
 _PASSWORD = secrets.token_hex(8)
 _SERVERS = """
