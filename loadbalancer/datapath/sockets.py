@@ -8,6 +8,8 @@ sweep looks at what is overdue (see `Network.sweep`).
 from __future__ import annotations
 
 import asyncio
+from socket import SO_LINGER, SOL_SOCKET
+from struct import pack
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Final, cast
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _NEVER: Final = float("inf")
 _UNAVAILABLE: Final = 503
+_RESET: Final = pack("ii", 1, 0)
+"""To close without waiting for what is unsent: the other side is told that something broke."""
 _HELD: Final = 65_536
 """Bytes of pipelined requests that wait in memory; beyond, the caller is not read."""
 _LINGER_SECONDS: Final = 1.0
@@ -298,6 +302,14 @@ class Caller(Wire, CallerSide):
             self.due = now + _LINGER_SECONDS
         else:
             self.drop()
+
+    def drop(self) -> None:
+        """Ends at once; within an answer by a reset, since an end in order might complete it."""
+        if self.exchange is not None and self._transport is not None:
+            sock = self._transport.get_extra_info("socket")
+            if sock is not None:
+                sock.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+        super().drop()
 
     def early(self) -> bytes:
         """What it sent before it was told that the connection is a tunnel."""

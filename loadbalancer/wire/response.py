@@ -6,7 +6,6 @@ Section numbers are those of RFC 9112 where no other is named.
 from __future__ import annotations
 
 import re
-from copy import copy
 from typing import Final
 
 from loadbalancer.wire import fields
@@ -68,8 +67,9 @@ class ResponseHead:
 
     def and_line(self, line: bytes) -> ResponseHead:
         """The same with one more line that is passed on."""
-        head = copy(self)
-        head.plain = [*self.plain, line]
+        head = ResponseHead(self.status, self.line, self.minor, [*self.plain, line])
+        head.length, head.chunked, head.bodyless = self.length, self.chunked, self.bodyless
+        head.keep_alive, head.dated, head.upgrade = self.keep_alive, self.dated, self.upgrade
         return head
 
     def field(self, name: bytes) -> bytes:

@@ -42,7 +42,7 @@ def cluster(tmp_path: Path) -> Iterator[Start]:
                 backends = [start_backend(f"a/x-a-{n + 1}") for n in range(count)]
                 for backend in backends:
                     stack.callback(backend.end)
-            port, admin = free_port()()
+            port, admin = free_port(), free_port()
             members = ", ".join(f'{{address = "127.0.0.1:{b.port}", zone = "a"}}' for b in backends)
             routed = f'routes = [{{{route}pool = "p"}}]' if routes is None else routes
             own_pool = f"[pools.p]\ninstances = [{members}]\n{pool}\n" if backends else ""

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.integration.loadbalancer.harness import (
     start_balancer,
     wait_until,
 )
+from tests.ports import free_port
 
 
 async def talk(port: int, raw: bytes, *, half_close: bool = True, seconds: float = 10) -> bytes:
@@ -189,6 +191,30 @@ async def test_http_1_0_may_keep_its_connection(cluster: Start) -> None:
     assert got.count(b"Connection: keep-alive") == 2
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_a_torn_answer_is_not_told_as_a_whole_one(cluster: Start, version: str) -> None:
+    made = cluster(1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", made.port)
+    writer.write(request(start=f"GET /torn HTTP/{version}"))
+    assert (await reader.readuntil(b"half")).startswith(b"HTTP/1.1 200 ")
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    writer.close()
+
+
+async def test_who_pipelines_without_end_costs_others_nothing(cluster: Start) -> None:
+    made = cluster(1)
+    _, writer = await asyncio.open_connection("127.0.0.1", made.port)
+    for _ in range(50):  # 80,000 requests, whose answers nobody takes
+        writer.write(request(start="GET /stream/1 HTTP/1.1") * 1_600)
+    assert said(await talk(made.port, request(start="GET /echo HTTP/1.1")))
+    counts = await talk(made.port, request(start="GET /counts HTTP/1.1"))
+    assert int(said(counts)["GET /stream/1"]) < 1_000
+    writer.transport.abort()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
 async def test_an_answer_without_a_length_becomes_chunks(cluster: Start) -> None:
     made = cluster(1)
     answer = b"HTTP/1.0 200 OK\r\n\r\nuntil the end"
@@ -245,7 +271,7 @@ async def test_an_upgrade_that_is_not_allowed_is_not_passed_on(cluster: Start) -
 
 @pytest.mark.parametrize("more", [(), ("--tcp",), ("--workers=2",)])
 def test_the_quick_form_starts_and_serves(cluster: Start, more: tuple[str, ...]) -> None:
-    backends, port = cluster(2).backends()
+    backends, port = cluster(2).backends, free_port()
     arguments = [f"--backend=127.0.0.1:{b.port}" for b in backends]
     listen = f"--listen=127.0.0.1:{port}"
     popen = start_balancer(listen, *arguments, *more, output=subprocess.DEVNULL)
