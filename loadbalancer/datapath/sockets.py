@@ -18,9 +18,8 @@ from loadbalancer.datapath.exchange import Exchange
 from loadbalancer.datapath.problems import NO_ROUTE, SLOW_HEAD
 from loadbalancer.datapath.sides import DONE, CallerSide, LinkSide
 from loadbalancer.wire.canonical import details
-from loadbalancer.wire.heads import HeadReader
+from loadbalancer.wire.connection import Answers, Requests
 from loadbalancer.wire.reject import Problem, Reject
-from loadbalancer.wire.response import ResponseParser
 
 if TYPE_CHECKING:
     from loadbalancer.datapath.front import Front
@@ -107,13 +106,13 @@ class Caller(Wire, CallerSide):
     """
 
     __slots__ = ("_backlog", "_busy", "_ended", "_front", "_in_head", "_linger_until",
-                 "_lingering", "_reader", "exchange", "peer", "trusted")  # fmt: skip
+                 "_lingering", "_requests", "exchange", "peer", "trusted")  # fmt: skip
 
     def __init__(self, front: Front, announced: tuple[Address, Address] | None = None) -> None:
         """`announced`: from where and to where, if somebody we trust said so."""
         super().__init__()
         self._front = front
-        self._reader = HeadReader(front.limits, skips_empty_line=True)
+        self._requests = Requests(front.limits)
         self._backlog = Backlog()
         self._busy = False
         self._in_head = False
@@ -167,22 +166,21 @@ class Caller(Wire, CallerSide):
 
     def _serve(self, data: bytes) -> None:
         """Begins as many requests as end at once; the others end by `done`."""
-        front, backlog = self._front, self._backlog
+        front, backlog, requests = self._front, self._backlog, self._requests
         self._busy = True
         while data and self.exchange is None and not (self.stuck or self._lingering):
             try:
-                raw = self._reader.cut(data)
-                if raw is None:
-                    self._await_head()
-                    data = backlog.take()
-                    continue
-                self._in_head = False
-                head = front.parser.read(raw)
+                head = requests.read(data, front.parser)
             except Reject as reject:
                 front.rejected += 1
                 self.refuse(reject.problem, head=None, keep=False, now=clock())
                 break
-            data = self._begin(head, self._reader.rest)
+            if head is None:
+                self._await_head()
+                data = backlog.take()
+                continue
+            self._in_head = False
+            data = self._begin(head, requests.rest)
             if backlog.size and not data and self.exchange is None:
                 data = backlog.take()
         if data and not self._lingering:
@@ -205,7 +203,7 @@ class Caller(Wire, CallerSide):
 
     def _await_head(self) -> None:
         """From the first byte of a head on, its last one is due; more bytes give no more time."""
-        if not self._in_head and self._reader.begun:
+        if not self._in_head and self._requests.begun:
             self._in_head = True
             self.due = clock() + self._front.settings.head
 
@@ -369,13 +367,12 @@ class Caller(Wire, CallerSide):
 class Link(Wire, LinkSide):
     """A connection to an instance: carries one request at a time, and rests in between."""
 
-    __slots__ = ("_asker", "_counted", "_instance", "_parser", "_reader", "_used", "heard")
+    __slots__ = ("_answers", "_asker", "_counted", "_instance", "_used", "heard")
 
-    def __init__(self, instance: Instance, parser: ResponseParser, reader: HeadReader) -> None:
+    def __init__(self, instance: Instance, answers: Answers) -> None:
         super().__init__()
         self._instance = instance
-        self._parser = parser
-        self._reader = reader
+        self._answers = answers
         self._asker: Asker | None = None
         self._counted = False
         self._used = False
@@ -433,15 +430,15 @@ class Link(Wire, LinkSide):
         if asker.answering:
             asker.answer_data(data)
             return
+        answers, method = self._answers, asker.head.method
         try:
-            raw = self._reader.cut(data)
-            while raw is not None:
-                head = self._parser.read(raw, asker.head.method)
-                rest = self._reader.rest
+            head = answers.read(data, method)
+            while head is not None:
+                rest = answers.rest
                 interim = asker.answer(head, rest)
                 if not interim:
                     return
-                raw = self._reader.cut(rest) if rest else None
+                head = answers.read(rest, method) if rest else None
         except Reject:
             asker.nonsense()
 

@@ -83,6 +83,9 @@ class Hop:
 
     def response(self, head: ResponseHead, *, chunked: bool, connection: bytes) -> bytes:
         """The head of an answer. `connection` is the Connection field's value, or empty."""
+        usual = head.dated and not (chunked or connection)
+        if usual and head.writer is self:
+            return head.written
         lines = [head.line, *head.plain, self._via[head.minor]]
         if not head.dated:
             lines.append(self._date)
@@ -93,7 +96,10 @@ class Hop:
         if connection:
             lines.append(b"Connection: " + connection)
         lines.append(_CRLF)
-        return _CRLF.join(lines)
+        written = _CRLF.join(lines)
+        if usual:
+            head.writer, head.written = self, written
+        return written
 
     def interim(self, head: ResponseHead) -> bytes:
         """An answer of the 1xx class, which another one follows."""

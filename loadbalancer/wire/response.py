@@ -12,7 +12,6 @@ from loadbalancer.wire import fields
 from loadbalancer.wire.fields import CODING, CONNECTION, DATE, LENGTH, UPGRADE, Field, Lines
 from loadbalancer.wire.heads import lines_of
 from loadbalancer.wire.limits import Limits
-from loadbalancer.wire.memo import Memo
 from loadbalancer.wire.reject import bad
 
 NO_CONTENT: Final = 204
@@ -51,6 +50,8 @@ class ResponseHead:
         "plain",
         "status",
         "upgrade",
+        "writer",
+        "written",
     )
 
     def __init__(self, status: int, line: bytes, minor: int, plain: list[bytes]) -> None:
@@ -64,6 +65,9 @@ class ResponseHead:
         self.dated = False
         self.keep_alive = minor == 1
         self.upgrade = b""
+        self.written = b""
+        self.writer: object = None
+        """As it was passed on, and by whom."""
 
     def and_line(self, line: bytes) -> ResponseHead:
         """The same with one more line that is passed on."""
@@ -87,13 +91,12 @@ class ResponseHead:
 
 
 class ResponseParser:
-    """Reads heads; remembers lines, and heads, that it has seen and found good."""
+    """Reads heads; remembers lines that it has seen and found good."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._lines = Lines(fields.RESPONSE_KINDS)
         self._statuses: dict[bytes, tuple[int, bytes, int]] = {}
-        self._heads: Memo[ResponseHead] = Memo()
 
     def read(self, raw: bytes, method: bytes) -> ResponseHead:
         """Reads the head, not yet cut into lines, of the answer to a request with this method.
@@ -101,15 +104,7 @@ class ResponseParser:
         Raises:
             Reject: whatever its status, the caller gets a 502.
         """
-        if method == b"HEAD":
-            return self.parse(lines_of(raw), method)
-        head = self._heads.get(raw)
-        if head is None:
-            self._lines.unique = False
-            head = self.parse(lines_of(raw), method)
-            if not self._lines.unique:
-                self._heads.keep(raw, head)
-        return head
+        return self.parse(lines_of(raw), method)
 
     def parse(self, lines: list[bytes], method: bytes) -> ResponseHead:
         """Reads the head of the answer to a request with this method.
