@@ -29,7 +29,8 @@ BASES = [
 STARTS = [
     b"GET /other HTTP/1.1", b"DELETE /a HTTP/1.1", b"GET / HTTP/1.0", b"GET /\x80 HTTP/1.1",
     b"GET /a b HTTP/1.1", b"OPTIONS * HTTP/1.1", b"GET http://else/ HTTP/1.1", b"GET  HTTP/1.1",
-    b"CONNECT /x HTTP/1.1", b"G@T / HTTP/1.1", b"GET / HTTP/2.0", b"GET /%b HTTP/1.1" % (b"x" * 700), b"",
+    b"CONNECT /x HTTP/1.1", b"G@T / HTTP/1.1", b"GET / HTTP/2.0", b"",
+    b"GET /%b HTTP/1.1" % (b"x" * 700),
     b"TRACE / HTTP/1.1", b"GET /%00 HTTP/1.1", b"GET /a\rb HTTP/1.1",
 ]  # fmt: skip
 LINES = [
