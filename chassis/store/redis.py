@@ -125,8 +125,13 @@ class Redis:
 
         return await self.run(operation, key, and_wait)
 
-    async def get_stale(self, key: str, *, seconds: float = _CALL_SECONDS) -> bytes | None:
+    async def read_stale(
+        self, key: str, command: Callable[[Any], object], *, seconds: float = _CALL_SECONDS
+    ) -> list[Any]:
         """Reads from a replica: right up to the replication lag, also while the primary is gone.
+
+        `command` puts one reading command, or a few, into the pipeline that it is given; returns
+        their answers. All keys must be in the slot of `key`.
 
         A read does no harm: one that fails is sent again, for as long as there is time.
 
@@ -134,13 +139,13 @@ class Redis:
             StoreUnavailable: no replica answered within `seconds` either.
         """
 
-        async def read(node: Node) -> Any:
+        async def read(node: Node) -> list[Any]:
             async with node.pipeline(transaction=False) as pipeline:
                 pipeline.readonly()
-                pipeline.get(key)
-                return (await pipeline.execute())[1]
+                command(pipeline)
+                return (await pipeline.execute())[1:]
 
-        async def at_some_replica() -> bytes | None:
+        async def at_some_replica() -> list[Any]:
             while True:
                 replicas = (await self._shard(key)).replicas
                 # The last word there is: better to ask one that was silent than to ask nobody.
@@ -148,16 +153,14 @@ class Redis:
                 if some:
                     node = random.choice(some)  # noqa: S311 - no secret
                     try:
-                        value = await self._in_place(node, read)
+                        return await self._in_place(node, read)
                     except (RedisError, RuntimeError, *_SILENT) as error:
                         log.info("redis: a replica failed", extra={"node": node, "why": str(error)})
-                    else:
-                        return value if isinstance(value, bytes) else None
                 # One that is just becoming the primary is neither: the next look will tell.
                 self._look_now.set()
                 await asyncio.sleep(_LOOK_CLOSELY_SECONDS / 4)
 
-        return await self._measured("get_stale", at_some_replica, seconds)
+        return await self._measured("read_stale", at_some_replica, seconds)
 
     async def keep_looking(self) -> None:
         """Keeps the map of the cluster current; until cancelled."""
