@@ -7,6 +7,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse
 
 from chassis.lifecycle import Lifecycle
+from chassis.web import READING
 from chassis.web import create_app as create_shell
 from gateway.config import GatewaySettings
 from gateway.description import Description
@@ -21,11 +22,11 @@ def create_app(
     """Mounts the proxy below the prefix, beside the description for programs and for people."""
     app = create_shell(settings, life, title="gateway", trust_account=False, openapi_url=None)
 
-    @app.get("/openapi.json", include_in_schema=False)
+    @app.api_route("/openapi.json", methods=READING, include_in_schema=False)
     async def openapi() -> Response:
         return Response(orjson.dumps(await description.document()), media_type="application/json")
 
-    @app.get("/docs", include_in_schema=False)
+    @app.api_route("/docs", methods=READING, include_in_schema=False)
     async def docs() -> Response:
         return HTMLResponse(page(await description.document()))
 
