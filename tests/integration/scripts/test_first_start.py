@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -193,3 +195,27 @@ class TestClean:
         done, calls = run_with(copy, {}, "scripts/down.sh", "--clean")
         assert "kept the builds' cache" in done.stdout
         assert not [c for c in calls if "prune" in c and "builder" in c]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_interrupted_heals_what_it_broke(copy: Path, how: signal.Signals) -> None:
+    scripts = copy / "scripts"
+    (scripts / "tools.sh").write_text(
+        '#!/bin/bash\nmkdir -p "$RUN_DIR" && touch "$RUN_DIR/ledger.jsonl"\nexec sleep 60\n'
+    )
+    (scripts / "fault.sh").write_text('#!/bin/bash\necho "$*" >>faults\n')
+    demo = scripts / "demo.sh"
+    demo.write_text(demo.read_text().replace("KILL_AT=12", "KILL_AT=0"))
+    faults = copy / "faults"
+    faults.touch()
+    running = subprocess.Popen(["scripts/demo.sh"], cwd=copy, start_new_session=True)
+    for _ in range(200):
+        if faults.read_text():
+            break
+        time.sleep(0.1)
+    if how == signal.SIGINT:  # as a terminal does it: its children too
+        os.killpg(running.pid, how)
+    else:
+        running.terminate()
+    assert running.wait(20) == 128 + how
+    assert faults.read_text().splitlines() == ["kill orders-a-1", "heal"]
