@@ -124,6 +124,9 @@ class Shell:
             return
         began = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
+        if b"tracestate" in headers:  # the one header here that may come in several lines
+            lines = [value for name, value in scope["headers"] if name == b"tracestate"]
+            headers[b"tracestate"] = b",".join(lines)
         context = _context(headers, self._trust_account)
         deadline = Deadline.from_header(
             _text(headers, b"x-request-timeout-ms"), default=self._seconds, most=self._seconds
@@ -227,7 +230,7 @@ class _Reply:
 
 
 def _context(headers: dict[bytes, bytes], trust_account: bool) -> RequestContext:
-    trace = Trace.parse(_text(headers, b"traceparent"))
+    trace = Trace.parse(_text(headers, b"traceparent"), _text(headers, b"tracestate"))
     return RequestContext(
         accept_request_id(_text(headers, b"x-request-id")),
         trace.child() if trace else Trace.begin(),

@@ -60,6 +60,7 @@ def _routes(app: FastAPI) -> None:
         return {
             "account": request.account_id,
             "trace": request.trace.trace_id,
+            "state": request.trace.state,
             "ms": int(deadline.to_header()),
         }
 
@@ -118,6 +119,13 @@ async def test_the_context_is_known_inside(client: httpx.AsyncClient) -> None:
     assert answer["account"] == "acc"
     assert answer["trace"] == trace
     assert 0 < answer["ms"] <= 150
+
+
+async def test_tracestate_comes_in_lines_and_only_with_a_trace(client: httpx.AsyncClient) -> None:
+    lines = [("tracestate", "a=1"), ("tracestate", "b=2")]
+    given = [*lines, ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+    assert (await client.get("/context", headers=given)).json()["state"] == "a=1,b=2"
+    assert (await client.get("/context", headers=lines)).json()["state"] == ""
 
 
 async def test_a_caller_cannot_have_more_time_than_there_is(client: httpx.AsyncClient) -> None:
