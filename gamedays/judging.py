@@ -19,8 +19,11 @@ from gamedays.history import MACHINE, PHASE, History, HistoryBroken
 from gamedays.scenario import Holds, Scenario
 from gamedays.verdict import Checker, Verdict
 
-PROBE, BROWSE, SESSION, NEWEST = "probe", "browse", "session", "newest"
+PROBE, BROWSE, SESSION, NEWEST, SIGNING = "probe", "browse", "session", "newest", "signing"
 """Kinds of operations beside `order`."""
+
+SHARDS = 3
+"""Of Redis. Each has a primary of its own, whose death the other two do not feel."""
 
 ALWAYS: dict[str, Checker] = {
     "set": acknowledged,
@@ -42,6 +45,11 @@ def checkers(holds: Holds) -> dict[str, Checker]:
     probe, order = holds.probe, holds.order
     found["browsing"] = available(PROBE, gap_s=probe.gap_s, errors=probe.errors)
     found["ordering"] = available(ORDER, gap_s=order.gap_s, errors=order.errors)
+    if holds.session is not None:
+        session = holds.session
+        found["signing in"] = available(
+            SIGNING, gap_s=session.gap_s, errors=session.errors, keys=SHARDS
+        )
     found["detection"] = detected(holds.detect_s)
     found["recovery"] = recovered(both, since=holds.recover_since, bound_s=holds.recover_s)
     if holds.attempts is not None:

@@ -107,6 +107,9 @@ class Holds(_Table):
 
     probe: Service = Field(description="browsing, by a probe ten times a second")
     order: Service = Field(description="keyed orders, asked again by their clients")
+    session: Service | None = Field(
+        None, description="signing in and out, of that shard of Redis which is served worst"
+    )
     detect_s: Bound | None = Field(None, description="until the cluster itself has noticed")
     recover_s: Bound | None = Field(None, description="until the last trouble of a client")
     recover_since: Literal["fault", "heal"] = "fault"

@@ -14,6 +14,7 @@ from aiohttp import web
 from gamedays.history import Writer, read
 from gamedays.workloads.buyers import Buyers
 from gamedays.workloads.edges import Edges
+from gamedays.workloads.signing import SignIns
 from gamedays.workloads.stage import Person, Stage
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -156,3 +157,35 @@ async def test_a_buyer_gives_up_when_told_and_the_outcome_stays_unknown(
         stage.given_up.set()
         await buying
     assert {o.outcome for o in read(tmp_path).of("order")} == {"info"}
+
+
+async def test_who_signs_in_and_out_goes_on_after_a_refusal(
+    two: tuple[Server, Server], tmp_path: Path, writer: Writer
+) -> None:
+    one, other = two
+    refusals = 1
+
+    async def sessions(request: web.Request) -> web.StreamResponse:
+        nonlocal refusals
+        if request.method == "POST" and refusals:
+            refusals -= 1
+            return await broken(request)
+        return web.json_response({"token": "t"}, status=201)
+
+    one.handler = other.handler = sessions
+    who = Person("e", "p")
+    who.account = "c"
+    async with Edges.open([one.url, other.url]) as edges:
+        stage = Stage(edges, writer, random.Random(1))
+        stage.load_begins()
+        signing = asyncio.create_task(SignIns(stage, who).run())
+        while len(one.asked) + len(other.asked) < 3:
+            await asyncio.sleep(0.01)
+        stage.load_ends()
+        await signing
+
+    told = read(tmp_path).of("signing")
+    assert {o.key for o in told} == {"shard-1"}
+    assert [o.outcome for o in told] == ["info", "ok", "ok"]
+    asked = sorted(one.asked + other.asked)
+    assert asked == ["DELETE /api/v1/sessions/current", *["POST /api/v1/sessions"] * 2]

@@ -20,6 +20,7 @@ steps = [{do = "kill", target = "orders-a-1"}, {do = "heal"}]
 [holds]
 probe = {gap_s = 1.0}
 order = {gap_s = 60}
+session = {gap_s = 10}
 detect_s = 5
 recover_s = 5
 """,
@@ -58,6 +59,7 @@ def run(*more: list[Record]) -> History:
         bought("k1", "o1", [1], at=50.0),
         *(register(kind, "write", "open", 1.0) for kind in ("session", "newest")),
         *(register(kind, "read", "open", 2.0) for kind in ("session", "newest")),
+        *(call("signing", f"shard-{n % 3}", n, n + 0.1) for n in range(100)),
         call("newcomer", "a@b.cd", 3.0, 3.1, answered={"status": 201}),
         fault(30.0, "orders-a-1"),
         seen(31.0, "orders-a-1", "gone"),
@@ -76,7 +78,7 @@ def test_a_run_in_which_all_went_well_passes() -> None:
     assert (result.detect_s, result.recover_s) == (1.0, 0.0)
     assert result.outage_s == pytest.approx(50.1)
     assert result.failed_requests == 0
-    assert result.requests == 206
+    assert result.requests == 306
 
 
 BROKEN: dict[str, list[Record]] = {
@@ -89,6 +91,7 @@ BROKEN: dict[str, list[Record]] = {
     "sessions": register("session", "read", "closed", 70.0),
     "browsing": call("probe", "/x", 60.0, 60.1, "info"),
     "ordering": call("order", "k9", 60.0, 60.1, "fail"),
+    "signing in": call("signing", "shard-1", 60.5, 60.6, "info"),
     "detection": seen(20.0, "orders-b-1", "up"),
     "recovery": call("probe", "/x", 90.0, 98.0, "fail"),
 }
