@@ -138,13 +138,12 @@ class Conductor:
         self._hit[WHO_WAS + step.do] = todo.targets
         what = " ".join(filter(None, (step.do, step.target)))
         value = {"targets": list(todo.targets), "did": [" ".join(c) for c in todo.commands]}
-        heals = step.do == "heal" and not step.target
-        if heals:
+        if step.heals:
             _note(writer, PHASE, HEALING, value)
         else:
             _note(writer, FAULT, what, value | dict(todo.notes))
         self._do(todo)
-        if heals:
+        if step.heals:
             _note(writer, HEAL, what, value)
 
     def _do(self, todo: Act) -> None:

@@ -16,7 +16,7 @@ SCENARIO = parse(
 title = "An instance <dies>"
 story = "Somebody kills it, and nobody should notice."
 stands_for = {service = "ALB", figure = "10 s"}
-steps = [{do = "kill", target = "orders-a-1"}, {do = "heal"}]
+steps = [{do = "kill", target = "orders-a-1", then_s = 70}, {do = "heal"}]
 [holds]
 probe = {gap_s = 1.0}
 order = {gap_s = 60}
