@@ -74,6 +74,8 @@ class Result:
     Attributes:
         verdict: `pass`, `fail`, or `not run` with the reason in the check `run`.
         outage_s: the longest time without an acknowledged order or without a page for the probe.
+        lost: acknowledged orders that are gone; where none is, effects that are missing.
+        duplicated: orders, seats, captures, accounts and effects that are one too many.
         failed_requests: those under load that got no answer, or a 5xx, or lost their session.
     """
 
@@ -122,6 +124,7 @@ def judge(scenario: Scenario, seed: int, history: History) -> Result:
         for name in ("browsing", "ordering")
         if "gap_s" in verdicts[name].figures
     ]
+    lost, duplicated = _counted(verdicts)
     return Result(
         scenario=scenario.name,
         seed=seed,
@@ -130,9 +133,9 @@ def judge(scenario: Scenario, seed: int, history: History) -> Result:
         outage_s=max(gaps, default=None),
         detect_s=verdicts["detection"].figures.get("detect_s"),
         recover_s=verdicts["recovery"].figures.get("recover_s"),
-        acknowledged=_sum(verdicts, "acknowledged"),
-        lost=_sum(verdicts, "lost"),
-        duplicated=_sum(verdicts, "duplicated"),
+        acknowledged=_figure(verdicts["set"], "acknowledged"),
+        lost=lost,
+        duplicated=duplicated,
         failed_requests=sum(not o.ok for o in under_load),
         requests=len(under_load),
         figures=_machine(history)
@@ -156,8 +159,26 @@ def _ask(check: Checker, history: History) -> Verdict:
         return Verdict(None, f"unknown: {error}")
 
 
-def _sum(verdicts: Mapping[str, Verdict], figure: str) -> int:
-    return int(sum(verdict.figures.get(figure, 0) for verdict in verdicts.values()))
+_OWN_DOUBLES = ("set", "seats", "bank", "unkeyed once")
+"""Orders, seats, captures and accounts: what one of these counts no other does."""
+
+
+def _counted(verdicts: Mapping[str, Verdict]) -> tuple[int, int]:
+    """What was lost, and what is there twice: each thing once, by the check that owns it.
+
+    The queue's effects are counted where every order is there. One that is gone leaves effects
+    without a cause, and totals that are too high: these are its loss, told again.
+    """
+    lost = _figure(verdicts["set"], "lost")
+    duplicated = sum(_figure(verdicts[name], "duplicated") for name in _OWN_DOUBLES)
+    if not lost:
+        lost = _figure(verdicts["total-queue"], "lost")
+        duplicated += _figure(verdicts["total-queue"], "duplicated")
+    return lost, duplicated
+
+
+def _figure(verdict: Verdict, name: str) -> int:
+    return int(verdict.figures.get(name, 0))
 
 
 _TOO_BUSY = 0.9

@@ -107,6 +107,32 @@ def test_every_check_can_fail_a_run(name: str) -> None:
     assert result.checks[name].valid is False
 
 
+def test_a_lost_order_is_lost_once_and_nothing_is_doubled_by_it() -> None:
+    """Its e-mails are of no order now, and the totals count one more than the ledger has."""
+    emails = [{"order_id": o, "kind": "OrderPlaced"} for o in ("o1", "o2")]
+    emails.append({"order_id": "o1", "kind": "OrderConfirmed"})
+    told = [truth("email", emails, at=300.0), truth("statistics", counts(2), at=300.0)]
+    result = judge(SCENARIO, 7, run(BROKEN["set"], *told))
+    assert result.figures["total-queue.duplicated"] > 0
+    assert (result.lost, result.duplicated) == (1, 0)
+
+
+def test_effects_are_counted_where_every_order_is_there() -> None:
+    email = {"order_id": "o1", "kind": "OrderPlaced"}
+    lost = judge(SCENARIO, 7, run(truth("email", [email], at=300.0)))
+    assert (lost.lost, lost.duplicated) == (1, 0)
+    told = [email, email, {**email, "kind": "OrderConfirmed"}]
+    twice = judge(SCENARIO, 7, run(truth("email", told, at=300.0)))
+    assert (twice.lost, twice.duplicated) == (0, 1)
+
+
+def test_what_is_doubled_is_counted_by_whose_it_is() -> None:
+    charge = {"reference": "o1", "status": "captured", "amount": 4200, "currency": "EUR"}
+    charges = truth("charges", [charge, charge], at=300.0)
+    assert judge(SCENARIO, 7, run(charges)).duplicated == 1
+    assert judge(SCENARIO, 7, run(charges, BROKEN["unkeyed once"])).duplicated == 2
+
+
 def test_every_check_of_the_table_is_tried_above() -> None:
     assert set(checkers(SCENARIO.holds)) == set(BROKEN)
 
