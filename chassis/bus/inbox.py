@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from chassis.bus.event import Event
     from chassis.store.postgres import Connection, Database
 
-# Longer than a record stays in Kafka, so no redelivery can come after its mark is gone.
-KEEP_DAYS = 8
+KEEP_DAYS = 30
+"""Days, and longer than any event can come again.
+
+Kafka keeps a record for a week after the last one of its segment, and a quiet partition fills a
+segment for up to a week: 14 days. A dead letter that was written at their end stays for 14 days
+more, and its replay tells the event to all groups: 28 days after the first of them marked it.
+"""
 
 
 async def take_new(connection: Connection, consumer: str, events: Sequence[Event]) -> list[Event]:
