@@ -14,6 +14,10 @@ volumes() { docker volume ls --quiet --filter "label=com.docker.compose.project=
 file=${1:+$1/base.tar.gz}
 file=${file:-$(newest)}
 if [ -z "$file" ] || [ ! -s "$file" ]; then fail "there is no backup ${1:-under backups/}: make backup"; fi
+# Read to its end before anything goes: what is cut short, or no backup at all, brings nothing back.
+if ! tar -tzf "$file" backup_label global/pg_control >/dev/null 2>&1; then
+  fail "$file is not a whole backup. Nothing was changed: make restore FROM= another one"
+fi
 if [ -n "$(volumes)" ] && [ "${REPLACE:-}" != yes ]; then
   fail "There is data in project $PROJECT, and all of it would go: make restore REPLACE=yes${1:+ FROM=$1}"
 fi
