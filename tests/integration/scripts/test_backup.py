@@ -87,3 +87,20 @@ def test_a_whole_backup_still_needs_leave_where_there_is_data(copy: Path) -> Non
     assert asked(copy).splitlines() == [
         "volume ls --quiet --filter label=com.docker.compose.project=test"
     ]
+
+
+def test_the_synchronous_standby_is_read(copy: Path) -> None:
+    done = run(copy, "scripts/backup.sh", SYNCHRONOUS="b")
+    assert done.returncode == 0, done.stderr
+    reads = [line for line in asked(copy).splitlines() if "pg_basebackup" in line]
+    assert [line.split()[:4] for line in reads] == [["compose", "exec", "-T", "postgres-b"]]
+    (made,) = (copy / "backups").glob("*/base.tar.gz")
+    assert made.read_bytes() == (copy / "whole.tar.gz").read_bytes()
+
+
+def test_without_one_there_is_no_backup(copy: Path) -> None:
+    done = run(copy, "scripts/backup.sh", SYNCHRONOUS="none")
+    assert done.returncode != 0
+    assert "no synchronous standby" in done.stderr
+    assert "pg_basebackup" not in asked(copy)
+    assert not (copy / "backups").exists()
