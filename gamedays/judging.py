@@ -13,6 +13,7 @@ from gamedays.checkers.effects import effects
 from gamedays.checkers.newcomers import newcomers
 from gamedays.checkers.overload import amplification, goodput
 from gamedays.checkers.recovery import detected, recovered
+from gamedays.checkers.refusals import refusals
 from gamedays.checkers.register import linearizable
 from gamedays.checkers.seats import seats
 from gamedays.history import MACHINE, PHASE, History, HistoryBroken
@@ -52,6 +53,8 @@ def checkers(holds: Holds) -> dict[str, Checker]:
         )
     found["detection"] = detected(holds.detect_s)
     found["recovery"] = recovered(both, since=holds.recover_since, bound_s=holds.recover_s)
+    if holds.refuse_s is not None:
+        found["refusals"] = refusals(ORDER, holds.refuse_s)
     if holds.attempts is not None:
         found["attempts"] = amplification(holds.attempts)
     if holds.goodput is not None:

@@ -119,6 +119,9 @@ class Holds(_Table):
     detect_s: Bound | None = Field(None, description="until the cluster itself has noticed")
     recover_s: Bound | None = Field(None, description="until the last trouble of a client")
     recover_since: Literal["fault", "heal"] = "fault"
+    refuse_s: Bound | None = Field(
+        None, description="until an order that cannot be taken is answered 503, with Retry-After"
+    )
     attempts: float | None = Field(None, ge=1, description="sent for each request, in any pool")
     goodput: Goodput | None = None
     sessions: Literal["hold", "may be lost"] = Field(

@@ -12,7 +12,7 @@ import orjson
 from gamedays.history import Outcome
 
 NO_ANSWER = 0
-_SERVER_ERROR = 500
+_SERVER_ERROR, _UNAVAILABLE = 500, 503
 _DONE = frozenset({200, 201, 204, 304})
 _CONFLICT, _UNAUTHORIZED, _TOO_MANY = 409, 401, 429
 
@@ -40,6 +40,8 @@ class Answer:
         kept: dict[str, Any] = {"status": self.status}
         if self.error:
             kept["error"] = self.error
+        if self.status == _UNAVAILABLE:  # a 503 without it is a fault of its own
+            kept["retry_after"] = self.retry_after
         return kept
 
 

@@ -140,7 +140,7 @@ async def test_a_buyer_asks_again_by_its_key_until_it_is_answered(
     told = read(tmp_path).of("order")
     assert [o.outcome for o in told] == ["info", "ok"]
     assert {o.key for o in told} == set(keys)
-    assert told[0].answered == {"status": 503}
+    assert told[0].answered == {"status": 503, "retry_after": 0.0}
     assert told[1].answered == {"order": "o1", "seats": [1, 2]}
     assert told[0].asked["show_id"] == 7
 

@@ -22,6 +22,7 @@ probe = {gap_s = 1.0}
 order = {gap_s = 60}
 session = {gap_s = 10}
 detect_s = 5
+refuse_s = 2
 recover_s = 5
 """,
 )
@@ -93,6 +94,7 @@ BROKEN: dict[str, list[Record]] = {
     "ordering": call("order", "k9", 60.0, 60.1, "fail"),
     "signing in": call("signing", "shard-1", 60.5, 60.6, "info"),
     "detection": seen(20.0, "orders-b-1", "up"),
+    "refusals": call("order", "k8", 60.0, 63.0, "info", answered={"status": 503}),
     "recovery": call("probe", "/x", 90.0, 98.0, "fail"),
 }
 

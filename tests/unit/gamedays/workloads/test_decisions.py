@@ -37,7 +37,13 @@ def test_pauses_grow_and_heed_what_was_told_but_not_for_long() -> None:
 
 
 def test_of_a_failure_the_status_is_kept() -> None:
-    assert Answer(503).brief() == {"status": 503}
+    assert Answer(504).brief() == {"status": 504}
+    assert Answer(0, error="TimeoutError").brief() == {"status": 0, "error": "TimeoutError"}
+
+
+def test_of_a_refusal_it_is_kept_when_to_come_back() -> None:
+    assert Answer(503, retry_after=1.0).brief() == {"status": 503, "retry_after": 1.0}
+    assert Answer(503).brief() == {"status": 503, "retry_after": None}
     assert Answer(0, error="TimeoutError").brief() == {"status": 0, "error": "TimeoutError"}
 
 
