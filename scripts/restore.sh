@@ -36,4 +36,9 @@ until docker compose exec -T postgres-a healthy http 8008 /primary; do
   if [ "$(elapsed)" -ge "$LIMIT_SECONDS" ]; then fail "postgres-a did not begin: make logs S=postgres-a"; fi
   sleep 0.5
 done
+step "what it had told is to be told again"
+sql() { docker compose exec -T postgres-a psql -XqAt -h /tmp -U postgres --set ON_ERROR_STOP=1 --dbname "$1"; }
+for database in $(sql postgres <<<"SELECT datname FROM pg_database WHERE NOT datistemplate"); do
+  sql "$database" <scripts/restore.sql
+done
 exec scripts/up.sh
