@@ -3,6 +3,7 @@
     calm     waits until all are up and have read all that they were told; tells `calm`
     begin    signs people up, puts the load on; tells `steady` after SECONDS
     roles    tells who is the primary of what
+    whole    waits until no member of a store is missing or behind; tells `whole`
     stop     takes the load off, asks until every purchase is answered; tells `stopped`
 
 Each line out is a JSON object with `event`; what cannot be done is told as `unsteady`, with
@@ -32,6 +33,7 @@ from gamedays.workloads.passers import Browsers, Newcomers
 from gamedays.workloads.registers import NewestOrder, SessionRegisters
 from gamedays.workloads.signing import SignIns
 from gamedays.workloads.stage import CannotBegin, Person, Stage
+from gamedays.workloads.whole import whole
 from loadtests.watch.collect import Addresses
 
 _BUYERS, _NEWEST_REGISTERS = 8, 3
@@ -39,6 +41,7 @@ _A_SHARD = 2  # people: one for a session register, one who signs in and out
 _SIGN_UPS_AT_ONCE = 2
 _SHOWS, _SEATS_LEFT = 8, 1_000
 _UP_SECONDS = 60.0
+_WHOLE_SECONDS = 90.0
 _ANSWERED_SECONDS = 60.0
 """How long after the load unanswered purchases are asked again: the cluster is healed by then."""
 
@@ -66,6 +69,8 @@ class Client:
                 await self._begin()
             case "roles":
                 tell("roles", roles=await roles(self._where))
+            case "whole":
+                await self._whole()
             case "stop":
                 await self._stop()
             case _:
@@ -76,6 +81,12 @@ class Client:
         if missing:
             raise CannotBegin(missing)
         tell("calm")
+
+    async def _whole(self) -> None:
+        missing = await whole(self._where, _WHOLE_SECONDS)
+        if missing:
+            raise CannotBegin(f"not whole again after {_WHOLE_SECONDS:.0f} s: {missing}")
+        tell("whole")
 
     async def _begin(self) -> None:
         stage, options = self._stage, self._options
