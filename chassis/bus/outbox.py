@@ -124,7 +124,11 @@ class Relay:
         return int(tag.removeprefix("DELETE "))
 
     async def _lease(self) -> bool:
-        """Takes the lease or renews it; False while another holds it."""
+        """Takes the lease or renews it; False while another holds it.
+
+        It is written by `fetchrow`, whose end of patience cancels, and so may be on one machine
+        only: two relays at a time do no harm.
+        """
         row = await self._database.fetchrow(
             "INSERT INTO leases AS l (name, holder, term, expires_at)"
             " VALUES ('outbox', $1, 1, now() + make_interval(secs => $2))"
