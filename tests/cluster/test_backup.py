@@ -21,7 +21,7 @@ DECIDED = {"confirmed", "declined"}
 DECIDED_SECONDS = 60
 AFTER_SECONDS = 180  # instances have just started, and the breaker before the acquirer may be open
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1200)
 
 
 def backups() -> set[Path]:
@@ -100,6 +100,7 @@ async def test_all_volumes_are_destroyed_and_a_backup_brings_the_ledger_back(
             acknowledged = set(tally.acknowledged)
             undecided = ask(primary, "orders", "SELECT id FROM orders WHERE status = 'pending'")
             await asyncio.to_thread(make, "backup")
+        assert tally.failures == []
         (made,) = backups() - known
         assert len(undecided) >= ORDERS // 2
         await asyncio.to_thread(
