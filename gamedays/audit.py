@@ -35,7 +35,7 @@ QUIET = Question(
     "orders",
     {
         "quiet": "SELECT (SELECT count(*) FROM orders WHERE status = 'pending')"
-        " + (SELECT count(*) FROM outbox) AS waiting"
+        " + (SELECT count(*) FROM outbox WHERE told_at IS NULL) AS waiting"
     },
 )
 """How many orders are undecided, and events untold: nothing may be under way when a run begins."""

@@ -26,7 +26,7 @@ SMALL_DISK_SCRIPT = "scripts/small-disk.sh"
 
 _CALM_SECONDS = 150.0
 _READY_SECONDS, _STEADY_SECONDS, _ROLES_SECONDS = 60.0, 180.0, 30.0
-_STOPPED_SECONDS = 120.0
+_STOPPED_SECONDS, _WHOLE_SECONDS = 120.0, 120.0
 _QUIET_SECONDS, _SETTLE_SECONDS, _PAUSE_SECONDS = 60.0, 60.0, 2.0
 
 _LATE = ("total-queue", "seats", "bank")
@@ -136,22 +136,25 @@ class Conductor:
             roles = client.hear("roles", _ROLES_SECONDS)["roles"]
         todo = act(step, census(), {**roles, **self._hit}, self._rng)
         self._hit[WHO_WAS + step.do] = todo.targets
+        self._hit |= {WHO_WAS + role: tuple(who) for role, who in roles.items()}
         what = " ".join(filter(None, (step.do, step.target)))
         value = {"targets": list(todo.targets), "did": [" ".join(c) for c in todo.commands]}
-        heals = step.do == "heal" and not step.target
-        if heals:
+        if step.heals:
             _note(writer, PHASE, HEALING, value)
         else:
             _note(writer, FAULT, what, value | dict(todo.notes))
-        self._do(todo)
-        if heals:
+        self._do(todo, client)
+        if step.heals:
             _note(writer, HEAL, what, value)
 
-    def _do(self, todo: Act) -> None:
+    def _do(self, todo: Act, client: Client | None = None) -> None:
         for command in todo.commands:
             # The acquirer's answer is all its knobs; what a person wants to know is the command.
             said = run(*command) if command[0].endswith("fault.sh") else run(*command) and ""
             self._say(said.strip().replace("\n", "; ") or " ".join(command))
+            if todo.whole and client is not None and "heal" in command:
+                client.tell("whole")
+                client.hear("whole", _WHOLE_SECONDS)
 
     def _judge(self, started: float) -> Result:
         """Reads the truth until every effect is there, or it is too late for the last."""

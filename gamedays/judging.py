@@ -13,14 +13,18 @@ from gamedays.checkers.effects import effects
 from gamedays.checkers.newcomers import newcomers
 from gamedays.checkers.overload import amplification, goodput
 from gamedays.checkers.recovery import detected, recovered
+from gamedays.checkers.refusals import refusals
 from gamedays.checkers.register import linearizable
 from gamedays.checkers.seats import seats
 from gamedays.history import MACHINE, PHASE, History, HistoryBroken
 from gamedays.scenario import Holds, Scenario
 from gamedays.verdict import Checker, Verdict
 
-PROBE, BROWSE, SESSION, NEWEST = "probe", "browse", "session", "newest"
+PROBE, BROWSE, SESSION, NEWEST, SIGNING = "probe", "browse", "session", "newest", "signing"
 """Kinds of operations beside `order`."""
+
+SHARDS = 3
+"""Of Redis. Each has a primary of its own, whose death the other two do not feel."""
 
 ALWAYS: dict[str, Checker] = {
     "set": acknowledged,
@@ -42,8 +46,15 @@ def checkers(holds: Holds) -> dict[str, Checker]:
     probe, order = holds.probe, holds.order
     found["browsing"] = available(PROBE, gap_s=probe.gap_s, errors=probe.errors)
     found["ordering"] = available(ORDER, gap_s=order.gap_s, errors=order.errors)
+    if holds.session is not None:
+        session = holds.session
+        found["signing in"] = available(
+            SIGNING, gap_s=session.gap_s, errors=session.errors, keys=SHARDS
+        )
     found["detection"] = detected(holds.detect_s)
     found["recovery"] = recovered(both, since=holds.recover_since, bound_s=holds.recover_s)
+    if holds.refuse_s is not None:
+        found["refusals"] = refusals(ORDER, holds.refuse_s)
     if holds.attempts is not None:
         found["attempts"] = amplification(holds.attempts)
     if holds.goodput is not None:
@@ -66,6 +77,8 @@ class Result:
     Attributes:
         verdict: `pass`, `fail`, or `not run` with the reason in the check `run`.
         outage_s: the longest time without an acknowledged order or without a page for the probe.
+        lost: acknowledged orders that are gone; where none is, effects that are missing.
+        duplicated: orders, seats, captures, accounts and effects that are one too many.
         failed_requests: those under load that got no answer, or a 5xx, or lost their session.
     """
 
@@ -114,6 +127,7 @@ def judge(scenario: Scenario, seed: int, history: History) -> Result:
         for name in ("browsing", "ordering")
         if "gap_s" in verdicts[name].figures
     ]
+    lost, duplicated = _counted(verdicts)
     return Result(
         scenario=scenario.name,
         seed=seed,
@@ -122,9 +136,9 @@ def judge(scenario: Scenario, seed: int, history: History) -> Result:
         outage_s=max(gaps, default=None),
         detect_s=verdicts["detection"].figures.get("detect_s"),
         recover_s=verdicts["recovery"].figures.get("recover_s"),
-        acknowledged=_sum(verdicts, "acknowledged"),
-        lost=_sum(verdicts, "lost"),
-        duplicated=_sum(verdicts, "duplicated"),
+        acknowledged=_figure(verdicts["set"], "acknowledged"),
+        lost=lost,
+        duplicated=duplicated,
         failed_requests=sum(not o.ok for o in under_load),
         requests=len(under_load),
         figures=_machine(history)
@@ -148,8 +162,26 @@ def _ask(check: Checker, history: History) -> Verdict:
         return Verdict(None, f"unknown: {error}")
 
 
-def _sum(verdicts: Mapping[str, Verdict], figure: str) -> int:
-    return int(sum(verdict.figures.get(figure, 0) for verdict in verdicts.values()))
+_OWN_DOUBLES = ("set", "seats", "bank", "unkeyed once")
+"""Orders, seats, captures and accounts: what one of these counts no other does."""
+
+
+def _counted(verdicts: Mapping[str, Verdict]) -> tuple[int, int]:
+    """What was lost, and what is there twice: each thing once, by the check that owns it.
+
+    The queue's effects are counted where every order is there. One that is gone leaves effects
+    without a cause, and totals that are too high: these are its loss, told again.
+    """
+    lost = _figure(verdicts["set"], "lost")
+    duplicated = sum(_figure(verdicts[name], "duplicated") for name in _OWN_DOUBLES)
+    if not lost:
+        lost = _figure(verdicts["total-queue"], "lost")
+        duplicated += _figure(verdicts["total-queue"], "duplicated")
+    return lost, duplicated
+
+
+def _figure(verdict: Verdict, name: str) -> int:
+    return int(verdict.figures.get(name, 0))
 
 
 _TOO_BUSY = 0.9

@@ -7,6 +7,7 @@ operations a second.
 from __future__ import annotations
 
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -73,6 +74,11 @@ class Step(_Table):
     for_s: float = Field(0.0, ge=0, description="for random: how long to go on breaking things")
     then_s: float = Field(0.0, ge=0, description="look on for so long before the next step")
 
+    @property
+    def heals(self) -> bool:
+        """Everything is healed by it."""
+        return self.do == "heal" and not self.target
+
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Step:
         if self.do in _NEED_A_TARGET and not self.target:
@@ -107,14 +113,26 @@ class Holds(_Table):
 
     probe: Service = Field(description="browsing, by a probe ten times a second")
     order: Service = Field(description="keyed orders, asked again by their clients")
+    session: Service | None = Field(
+        None, description="signing in and out, of that shard of Redis which is served worst"
+    )
     detect_s: Bound | None = Field(None, description="until the cluster itself has noticed")
     recover_s: Bound | None = Field(None, description="until the last trouble of a client")
     recover_since: Literal["fault", "heal"] = "fault"
+    refuse_s: Bound | None = Field(
+        None, description="until an order that cannot be taken is answered 503, with Retry-After"
+    )
     attempts: float | None = Field(None, ge=1, description="sent for each request, in any pool")
     goodput: Goodput | None = None
     sessions: Literal["hold", "may be lost"] = Field(
         "hold", description="whether sign-in and sign-out are a linearizable register"
     )
+
+    @property
+    def longest_s(self) -> float:
+        """The longest time in seconds that anybody may have to wait for the end of a trouble."""
+        gaps = [s.gap_s for s in (self.probe, self.order, self.session) if s is not None]
+        return max(*gaps, self.recover_s or 0.0)
 
 
 class Anchor(_Table):
@@ -153,10 +171,24 @@ class Scenario(_Table):
     @model_validator(mode="after")
     def _is_healed(self) -> Scenario:
         broken = any(step.do not in UNDOES_ITSELF for step in self.steps)
-        if broken and (self.steps[-1].do != "heal" or self.steps[-1].target):
+        if broken and not self.steps[-1].heals:
             raise ValueError("steps: the last one must be heal, of everything")
         if self.holds.recover_since == "heal" and not self.steps:
             raise ValueError("holds.recover_since: there is no heal")
+        return self
+
+    @model_validator(mode="after")
+    def _outlasts_its_bounds(self) -> Scenario:
+        """What is healed sooner than a bound ends may be held by the healing alone."""
+        if self.holds.recover_since == "heal":
+            return self
+        longest = self.holds.longest_s
+        for before, step in pairwise(self.steps):
+            if step.heals and before.then_s <= longest:
+                raise ValueError(
+                    f"steps: the last one before a heal needs then_s over {longest:g}, the longest"
+                    " bound; or recover_since must be heal"
+                )
         return self
 
 

@@ -1,25 +1,31 @@
 #!/usr/bin/env bash
 # Copies all databases as they are at one moment into backups/<time>/, while everything goes on.
-# A standby is read where there is one, so that the primary is not held up.
+# The synchronous standby is read: nothing acknowledged is missing, and the primary is not held up.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 umask 077  # passwords' hashes and all orders are in it
 
-readonly ROLE='SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE 1 END'
+# Asked inside the member; Patroni answers 200 if its Postgres is the synchronous standby.
+readonly PROBE='exec 3<>/dev/tcp/127.0.0.1/8008; printf "GET /synchronous HTTP/1.0\r\n\r\n" >&3
+  read -rt 2 _ status _ <&3; [ "$status" = 200 ]'
 
-# member: who is to be read; standbys first.
+# member: who is to be read. The synchronous standby has all that was acknowledged; any other one may
+# be behind by as much as it missed.
 member() {
-  local zone role
+  local zone
   for zone in c b a; do
-    if role=$(docker compose exec -T "postgres-$zone" psql -XqAt -h /tmp -U postgres -c "$ROLE" postgres 2>/dev/null); then
-      echo "$role postgres-$zone"
+    if docker compose exec -T "postgres-$zone" bash -c "$PROBE" >/dev/null 2>&1; then
+      echo "postgres-$zone"
+      return
     fi
-  done | sort --stable --key=1,1 | head -n 1 | cut -d' ' -f2
+  done
 }
 
 from=$(member)
-if [ -z "$from" ]; then fail "no member of Postgres answers: make up, or make heal"; fi
+if [ -z "$from" ]; then
+  fail "Postgres has no synchronous standby, and no other member has all that was acknowledged: make up, or make heal"
+fi
 folder=backups/$(date +%Y%m%d-%H%M%S)
 mkdir -p "$folder"
 step "reading $from"

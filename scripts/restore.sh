@@ -14,6 +14,10 @@ volumes() { docker volume ls --quiet --filter "label=com.docker.compose.project=
 file=${1:+$1/base.tar.gz}
 file=${file:-$(newest)}
 if [ -z "$file" ] || [ ! -s "$file" ]; then fail "there is no backup ${1:-under backups/}: make backup"; fi
+# Read to its end before anything goes: what is cut short, or no backup at all, brings nothing back.
+if ! tar -tzf "$file" backup_label global/pg_control >/dev/null 2>&1; then
+  fail "$file is not a whole backup. Nothing was changed: make restore FROM= another one"
+fi
 if [ -n "$(volumes)" ] && [ "${REPLACE:-}" != yes ]; then
   fail "There is data in project $PROJECT, and all of it would go: make restore REPLACE=yes${1:+ FROM=$1}"
 fi
@@ -31,5 +35,10 @@ quietly "starting postgres-a with it" docker compose up --detach --no-build --no
 until docker compose exec -T postgres-a healthy http 8008 /primary; do
   if [ "$(elapsed)" -ge "$LIMIT_SECONDS" ]; then fail "postgres-a did not begin: make logs S=postgres-a"; fi
   sleep 0.5
+done
+step "what it had told is to be told again"
+sql() { docker compose exec -T postgres-a psql -XqAt -h /tmp -U postgres --set ON_ERROR_STOP=1 --dbname "$1"; }
+for database in $(sql postgres <<<"SELECT datname FROM pg_database WHERE NOT datistemplate"); do
+  sql "$database" <scripts/restore.sql
 done
 exec scripts/up.sh

@@ -1,11 +1,14 @@
 """Producers' side of exactly one effect: what is committed is told, in order, whatever dies.
 
 A service writes its events into the outbox table in the transaction of their cause. One relay at
-a time, over all instances, holds the lease; it publishes the oldest events, waits until the
-brokers have acknowledged them, and removes them. Killed in between, its successor publishes some
-again: the same ids, so consumers see nothing new. A relay that was paused and comes back can only
-repeat what its successor has already said; it never overtakes, since a consumer acts on the first
-copy of an event, and first copies are published in the outbox's order.
+a time, over all instances, holds the lease; it publishes the oldest untold events, waits until the
+brokers have acknowledged them, and marks them as told. Killed in between, its successor publishes
+some again: the same ids, so consumers see nothing new. A relay that was paused and comes back can
+only repeat what its successor has already said; it never overtakes, since a consumer acts on the
+first copy of an event, and first copies are published in the outbox's order.
+
+What was told stays for KEEP_HOURS. The brokers have it, and it may have had no effect yet: whoever
+begins anew with a backup and empty brokers takes the marks away, and all of it is told again.
 """
 
 from __future__ import annotations
@@ -28,13 +31,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SCHEMA = Path(__file__).parent / "schema.sql"
+SCHEMA = Path(__file__).parent / "schema"
+
+KEEP_HOURS = 24
+"""So long may an event be on its way: what was told earlier, a restore does not tell again."""
 
 _LEASE_SECONDS = 3.0
 _STANDBY_SECONDS = 1.0
 _RELEASE_SECONDS = 1.0
 _POLL_SECONDS = 0.05
 _BATCH = 500
+_TRIM_SECONDS = 10.0
+_TRIM_BATCH = 1000
 
 
 async def append(connection: Connection, topic: str, events: Sequence[Event]) -> None:
@@ -89,9 +97,15 @@ class Relay:
             raise failure
 
     async def _publish(self) -> None:
+        loop = asyncio.get_running_loop()
+        trim_at = loop.time()
         while True:
+            if loop.time() >= trim_at and await self._trim() < _TRIM_BATCH:
+                trim_at = loop.time() + _TRIM_SECONDS
             rows = await self._database.fetch(
-                "SELECT position, topic, key, value FROM outbox ORDER BY position LIMIT $1", _BATCH
+                "SELECT position, topic, key, value FROM outbox WHERE told_at IS NULL"
+                " ORDER BY position LIMIT $1",
+                _BATCH,
             )
             OUTBOX_WAITING.set(len(rows))
             if not rows:
@@ -101,12 +115,26 @@ class Relay:
                 [(r["topic"], r["key"].encode(), r["value"]) for r in rows]
             )
             await self._database.execute(
-                "DELETE FROM outbox WHERE position = ANY($1::bigint[])",
+                "UPDATE outbox SET told_at = now() WHERE position = ANY($1::bigint[])",
                 [r["position"] for r in rows],
             )
 
+    async def _trim(self) -> int:
+        """Removes some of what was told long ago; how many, of _TRIM_BATCH at most."""
+        tag = await self._database.execute(
+            "DELETE FROM outbox WHERE position IN (SELECT position FROM outbox"
+            " WHERE told_at < now() - make_interval(hours => $1) LIMIT $2)",
+            KEEP_HOURS,
+            _TRIM_BATCH,
+        )
+        return int(tag.removeprefix("DELETE "))
+
     async def _lease(self) -> bool:
-        """Takes the lease or renews it; False while another holds it."""
+        """Takes the lease or renews it; False while another holds it.
+
+        It is written by `fetchrow`, whose end of patience cancels, and so may be on one machine
+        only: two relays at a time do no harm.
+        """
         row = await self._database.fetchrow(
             "INSERT INTO leases AS l (name, holder, term, expires_at)"
             " VALUES ('outbox', $1, 1, now() + make_interval(secs => $2))"

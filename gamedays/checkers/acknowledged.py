@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from gamedays.history import History
+from gamedays.history import History, Operation
 from gamedays.verdict import Verdict, judge
 
 ORDER = "order"
+
+_NOT_ABOUT_IT = frozenset({401, 429})
+"""Statuses of who was not heard at all: they say nothing about what the key had before."""
 
 
 def acknowledged(history: History) -> Verdict:
@@ -20,16 +23,21 @@ def acknowledged(history: History) -> Verdict:
     Invalid if
     - lost: an acknowledged order is not in the ledger, or is there with other seats;
     - doubled: a key was answered with two orders, two keys with one, or has two in the ledger;
-    - unexpected: the ledger has an order whose key no client ever sent;
+    - unexpected: the ledger has an order whose key no client ever sent, or whose key was refused
+      at last (a `fail`, but for 401 and 429): its client went away and is charged all the same;
     - nothing was acknowledged, for then nothing was tested.
     An order that no client was told of, but whose key was sent, is `recovered`: that is no fault.
     """
     asked: set[str] = set()
+    refused: set[str] = set()
     told: dict[str, dict[str, Any]] = {}
     by_key: dict[str, set[str]] = defaultdict(set)
     by_order: dict[str, set[str]] = defaultdict(set)
     for operation in history.of(ORDER):
         asked.add(operation.key)
+        refused.discard(operation.key)
+        if operation.outcome == "fail" and _status(operation) not in _NOT_ABOUT_IT:
+            refused.add(operation.key)
         if operation.ok:
             answer = operation.answered
             told[answer["order"]] = answer
@@ -45,6 +53,7 @@ def acknowledged(history: History) -> Verdict:
     ]
     ours = {order: row["key"] for order, row in ledger.items() if row["ours"]}
     unexpected = [order for order, key in ours.items() if key not in asked]
+    denied = [order for order, key in ours.items() if key in refused]
     doubled = [key for key, orders in by_key.items() if len(orders) > 1]
     doubled += [order for order, keys in by_order.items() if len(keys) > 1]
     doubled += [key for key, n in Counter(ours.values()).items() if n > 1 and key in asked]
@@ -55,6 +64,7 @@ def acknowledged(history: History) -> Verdict:
         *(f"order {order} was acknowledged with other seats" for order in changed),
         *(f"{what} has more than one order or key" for what in doubled),
         *(f"order {order} was asked for by nobody" for order in unexpected),
+        *(f"order {order} is there and was refused" for order in denied),
     ]
     recovered = len(ours.keys() - told.keys()) - len(unexpected)
     return judge(
@@ -63,6 +73,10 @@ def acknowledged(history: History) -> Verdict:
         {
             "acknowledged": len(told),
             "lost": len(lost) + len(changed),
-            "duplicated": len(doubled) + len(unexpected),
+            "duplicated": len(doubled) + len(unexpected) + len(denied),
         },
     )
+
+
+def _status(operation: Operation) -> int:
+    return int((operation.answered or {}).get("status", 0))

@@ -20,7 +20,12 @@ ROLES = {
 """Targets that somebody must be asked for at the moment; of several, one is drawn."""
 
 WHO_WAS = "who was "
-"""`who was split`: those that the last step of that kind hit."""
+"""`who was split`: those that the last step of that kind hit. `who was primary of postgres`: who
+had that part when a step before last asked for any.
+"""
+
+STORES = frozenset({"kafka", "redis", "etcd", "postgres"})
+"""Programs whose members hold copies: one that is back may still lack what it missed."""
 
 FAULT_SCRIPT = "scripts/fault.sh"
 
@@ -48,11 +53,15 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What to run, one command after the other, and which instances it is about."""
+    """What to run, one command after the other, and which instances it is about.
+
+    `whole`: after each healing the stores must have all their copies before it goes on.
+    """
 
     commands: tuple[tuple[str, ...], ...]
     targets: tuple[str, ...] = ()
     notes: dict[str, float] = field(default_factory=dict)
+    whole: bool = False
 
 
 Census = Sequence[Instance]
@@ -73,7 +82,8 @@ def resolve(target: str, census: Census, roles: Roles, rng: random.Random) -> tu
     """The instances that a target's words mean now.
 
     `everything` · `zone a` · `all redis` · `one of orders` · `primary of redis` and the other
-    ROLES · `who was split` · `orders-a-1` · several of these with `and` between them.
+    ROLES · `who was split`, `who was primary of postgres` · `orders-a-1` · several of these with
+    `and` between them.
 
     Raises:
         TargetUnknown: the words mean nothing, or nobody that is there.
@@ -138,10 +148,14 @@ def _acquirer(step: Step, *_: object) -> Act:
 
 
 def _roll(step: Step, census: Census, roles: Roles, rng: random.Random) -> Act:
-    """One after the other: stopped in order, brought back, healthy before the next."""
+    """One after the other: stopped in order, brought back, healthy before the next.
+
+    Of a store it must have caught up as well: the next one may be the only other copy.
+    """
     targets = resolve(step.target, census, roles, rng)
     commands = [(FAULT_SCRIPT, word, target) for target in targets for word in ("stop", "heal")]
-    return Act(tuple(commands), targets)
+    whole = any(instance.program in STORES for instance in census if instance.name in targets)
+    return Act(tuple(commands), targets, whole=whole)
 
 
 def _switchover(*_: object) -> Act:

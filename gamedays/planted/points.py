@@ -42,7 +42,7 @@ POINTS = {
     "event-committed-untold": Point("orders", "before", _PUBLISH),
     "event-told-unmarked": Point("orders", "after", _PUBLISH),
     "event-marked": Point(
-        "orders", "after", "chassis.store.postgres:Database.execute", "DELETE FROM outbox"
+        "orders", "after", "chassis.store.postgres:Database.execute", "UPDATE outbox"
     ),
     "order-decided-uncommitted": Point("orders", "after", "services.orders.store:_apply_payments"),
     "order-decided-unread": Point("orders", "after", "services.orders.store:Store.apply_payments"),

@@ -3,6 +3,7 @@
     calm     waits until all are up and have read all that they were told; tells `calm`
     begin    signs people up, puts the load on; tells `steady` after SECONDS
     roles    tells who is the primary of what
+    whole    waits until no member of a store is missing or behind; tells `whole`
     stop     takes the load off, asks until every purchase is answered; tells `stopped`
 
 Each line out is a JSON object with `event`; what cannot be done is told as `unsteady`, with
@@ -23,18 +24,24 @@ from pathlib import Path
 import orjson
 
 from gamedays.history import Writer
+from gamedays.judging import SHARDS
 from gamedays.workloads.buyers import Buyers
+from gamedays.workloads.decisions import shard
 from gamedays.workloads.edges import Edges
 from gamedays.workloads.observer import Observer, all_read, all_up, roles, tried
 from gamedays.workloads.passers import Browsers, Newcomers
 from gamedays.workloads.registers import NewestOrder, SessionRegisters
+from gamedays.workloads.signing import SignIns
 from gamedays.workloads.stage import CannotBegin, Person, Stage
+from gamedays.workloads.whole import whole
 from loadtests.watch.collect import Addresses
 
-_BUYERS, _SESSION_REGISTERS, _NEWEST_REGISTERS = 8, 3, 3
+_BUYERS, _NEWEST_REGISTERS = 8, 3
+_A_SHARD = 2  # people: one for a session register, one who signs in and out
 _SIGN_UPS_AT_ONCE = 2
 _SHOWS, _SEATS_LEFT = 8, 1_000
 _UP_SECONDS = 60.0
+_WHOLE_SECONDS = 90.0
 _ANSWERED_SECONDS = 60.0
 """How long after the load unanswered purchases are asked again: the cluster is healed by then."""
 
@@ -62,6 +69,8 @@ class Client:
                 await self._begin()
             case "roles":
                 tell("roles", roles=await roles(self._where))
+            case "whole":
+                await self._whole()
             case "stop":
                 await self._stop()
             case _:
@@ -73,12 +82,18 @@ class Client:
             raise CannotBegin(missing)
         tell("calm")
 
+    async def _whole(self) -> None:
+        missing = await whole(self._where, _WHOLE_SECONDS)
+        if missing:
+            raise CannotBegin(f"not whole again after {_WHOLE_SECONDS:.0f} s: {missing}")
+        tell("whole")
+
     async def _begin(self) -> None:
         stage, options = self._stage, self._options
         stage.shows = await big_shows(stage.edges)
-        people = await sign_up(stage, _BUYERS + _SESSION_REGISTERS + _NEWEST_REGISTERS)
-        buyers, rest = people[:_BUYERS], people[_BUYERS:]
-        sessions, newest = rest[:_SESSION_REGISTERS], rest[_SESSION_REGISTERS:]
+        people = await sign_up(stage, _BUYERS + _NEWEST_REGISTERS)
+        buyers, newest = people[:_BUYERS], people[_BUYERS:]
+        sessions, signers = zip(*await sign_up_each_shard(stage, _A_SHARD), strict=True)
         browsers = Browsers(stage, options.browsing)
         stage.troubles.clear()
         stage.tried(await tried(self._where))
@@ -90,6 +105,7 @@ class Client:
                 Newcomers(stage).run(),
                 Buyers(stage, buyers, options.buying).run(),
                 *(SessionRegisters(stage, who).run() for who in sessions),
+                *(SignIns(stage, who).run() for who in signers),
                 *(
                     NewestOrder(stage, who, show).run()
                     for who, show in zip(newest, stage.shows, strict=False)
@@ -154,6 +170,15 @@ async def sign_up(stage: Stage, count: int) -> list[Person]:
             return await Person.sign_up(stage)
 
     return list(await asyncio.gather(*(one() for _ in range(count))))
+
+
+async def sign_up_each_shard(stage: Stage, count: int) -> list[list[Person]]:
+    """So many people for each shard of Redis. Chance says whose a new account is."""
+    found: list[list[Person]] = [[] for _ in range(SHARDS)]
+    while missing := sum(max(0, count - len(people)) for people in found):
+        for person in await sign_up(stage, missing):
+            found[shard(person.account)].append(person)
+    return [people[:count] for people in found]
 
 
 async def _together(*workloads: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from binascii import crc_hqx
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +12,12 @@ import orjson
 from gamedays.history import Outcome
 
 NO_ANSWER = 0
-_SERVER_ERROR = 500
+_SERVER_ERROR, _UNAVAILABLE = 500, 503
 _DONE = frozenset({200, 201, 204, 304})
 _CONFLICT, _UNAUTHORIZED, _TOO_MANY = 409, 401, 429
+
+_SLOTS = 16_384
+_FIRST_SLOTS = (0, 5461, 10_923)  # of each shard (docker/redis/member.sh)
 
 _PAUSE_SECONDS, _PAUSE_AT_MOST = 0.25, 3.0
 
@@ -35,6 +40,8 @@ class Answer:
         kept: dict[str, Any] = {"status": self.status}
         if self.error:
             kept["error"] = self.error
+        if self.status == _UNAVAILABLE:  # a 503 without it is a fault of its own
+            kept["retry_after"] = self.retry_after
         return kept
 
 
@@ -70,3 +77,8 @@ def pause(answer: Answer, asked: int) -> float:
     own = min(_PAUSE_SECONDS * 2.0 ** (asked - 1), _PAUSE_AT_MOST)
     told = answer.retry_after or 0.0
     return max(own, min(told, _PAUSE_AT_MOST))
+
+
+def shard(account: str) -> int:
+    """The shard of Redis that has the account's sessions: 0, 1 or 2. Its id is their hash tag."""
+    return bisect_right(_FIRST_SLOTS, crc_hqx(account.encode(), 0) % _SLOTS) - 1

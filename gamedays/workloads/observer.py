@@ -172,7 +172,7 @@ async def roles(where: Addresses) -> dict[str, list[str]]:
     """Who has which part now, by the words of nemeses/decisions.py; missing where nobody says."""
     async with Collector(replace(where, admins=(), brokers=(), postgres="")) as collector:
         look = await collector.look()
-    found = await _postgres_roles(postgres_hosts(where.postgres))
+    found = await postgres_roles(postgres_hosts(where.postgres))
     if isinstance(look.redis, RedisSeen):
         found["primary of redis"] = [m.name for m in look.redis.members if m.primary and m.well]
     try:
@@ -182,7 +182,7 @@ async def roles(where: Addresses) -> dict[str, list[str]]:
     return found
 
 
-async def _postgres_roles(hosts: Sequence[str]) -> dict[str, list[str]]:
+async def postgres_roles(hosts: Sequence[str]) -> dict[str, list[str]]:
     """By Patroni's word: a server may have no connection to spare, and that of all the primary."""
     found: dict[str, list[str]] = {f"{part} of postgres": [] for part in _PARTS.values()}
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_PATRONI_SECONDS)) as http:

@@ -27,7 +27,7 @@ _READERS, _WRITERS = 2, 2
 _READ_SECONDS, _WRITE_SECONDS = 1.4, 4.0
 _SESSION_SECONDS = (6.0, 20.0)
 _AFTER_CLOSE_SECONDS = 4.0
-_ROOM = 20  # operations under way when a register is full
+_ROOM = 20  # operations under way when a register is full, and its last reads
 _LAST_READS = 3
 
 
@@ -101,19 +101,33 @@ class SessionRegisters:
 
 
 class NewestOrder:
-    """The newest order of an account: several write it, several read it, by both edges."""
+    """The newest order of an account: several write it, several read it, by both edges.
+
+    One register after the other: what has seen as much as a checker can judge is followed by the
+    register of a new account.
+    """
 
     def __init__(self, stage: Stage, who: Person, show: int) -> None:
         self._stage = stage
-        self._who = who
-        self._name = f"show-{show}-{who.account[:8]}"
         self._show = show
+        self._begin(who)
+
+    def _begin(self, who: Person) -> None:
+        self._who = who
+        self._name = f"show-{self._show}-{who.account[:8]}"
         self._operations = 0
 
     async def run(self) -> None:
-        """Until the load ends, or the register has seen as much as a checker can judge.
+        """Until the load ends."""
+        while True:
+            await self._live()
+            if not await self._follow():
+                return
 
-        After the load it is read a few times more: what was acknowledged is still there.
+    async def _live(self) -> None:
+        """One register, until it is full or the load ends.
+
+        Then it is read a few times more: what was acknowledged is still there.
         """
         async with asyncio.TaskGroup() as group:
             for writer in range(_WRITERS):
@@ -121,13 +135,25 @@ class NewestOrder:
             for reader in range(_READERS):
                 group.create_task(self._read(reader))
 
+    async def _follow(self) -> bool:
+        """Begins a register with another account; False if the load ends before there is one."""
+        while not self._stage.stopped.is_set():
+            try:
+                self._begin(await Person.sign_up(self._stage))
+            except CannotBegin as error:
+                self._stage.troubles.append(str(error))
+            else:
+                return True
+        return False
+
     @property
-    def _full(self) -> bool:
-        return self._operations >= MOST_OPERATIONS - _ROOM
+    def _over(self) -> bool:
+        """Nothing new is written; what is left are the last reads."""
+        return self._stage.stopped.is_set() or self._operations >= MOST_OPERATIONS - _ROOM
 
     async def _write(self, writer: int) -> None:
         await self._stage.over(_WRITE_SECONDS * self._stage.rng.random())
-        while not self._stage.stopped.is_set() and not self._full:
+        while not self._over:
             self._operations += 1
             key = uuid.uuid4().hex
             await self._stage.operation(
@@ -159,9 +185,9 @@ class NewestOrder:
 
     async def _read(self, reader: int) -> None:
         left = _LAST_READS
-        while left and not self._full:
+        while left:
+            left -= self._over
             self._operations += 1
-            left -= self._stage.stopped.is_set()
             token = self._who.token
             answer = await self._stage.operation(
                 f"{self._name}-reader-{reader}",

@@ -1,4 +1,4 @@
-"""The acquirer's ledger and knobs in Postgres. Each method is one statement or two."""
+"""The acquirer's ledger and knobs in Postgres. Each public method is one transaction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import uuid
 import asyncpg
 
 from chassis.problems import NotFound
-from chassis.store.postgres import Database
+from chassis.store.errors import StoreUnavailable
+from chassis.store.postgres import Connection, Database
 from services.acquirer.decisions import Charge, ChargeRequest, Knobs, check_same, verdict
 
 # Always the same columns; this constant is all that is ever put into a query.
@@ -25,25 +26,15 @@ class Store:
 
         Raises:
             KeyReused: the key came with another charge before.
-            StoreUnavailable: Postgres is away.
+            StoreUnavailable: Postgres is away, or what became of the first charge with this key is
+                not known yet.
         """
-        own_id = uuid.uuid4()
-        # Repeating it does no harm: the key lets one of them in. Two at the same moment: the
-        # second waits for the first's commit, finds the key, and has nothing to insert.
-        rows = await self._database.fetch(
-            f"INSERT INTO charges ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, now())"  # noqa: S608
-            f" ON CONFLICT (key) DO NOTHING RETURNING {_COLUMNS}",
-            key,
-            own_id,
-            request.reference,
-            request.amount,
-            request.currency,
-            request.card,
-            verdict(request.card),
-        )
-        charge = _charge(rows[0]) if rows else await self.get(key)
-        check_same(charge, request)
-        return charge, charge.id != str(own_id)
+        own_id = str(uuid.uuid4())
+        try:
+            charge = await self._database.transact(lambda c: _charge_once(c, own_id, key, request))
+        except asyncpg.LockNotAvailableError as error:  # only the key can be waited for
+            raise StoreUnavailable("The first charge with this key is under way") from error
+        return charge, charge.id != own_id
 
     async def get(self, key: str) -> Charge:
         """The charge with this key.
@@ -86,6 +77,37 @@ class Store:
             knobs.error_rate,
             knobs.hang_rate,
         )
+
+
+async def _charge_once(
+    connection: Connection, own_id: str, key: str, request: ChargeRequest
+) -> Charge:
+    """Takes the key, or finds the charge that has it.
+
+    While another transaction holds the key this waits for it, up to the server's lock_timeout. What
+    was found is locked for sharing only because that is a write: it makes the commit of a replay
+    wait for the standby, so that nobody is told of a charge that one machine has.
+    """
+    row = await connection.fetchrow(
+        f"INSERT INTO charges ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, now())"  # noqa: S608
+        f" ON CONFLICT (key) DO NOTHING RETURNING {_COLUMNS}",
+        key,
+        uuid.UUID(own_id),
+        request.reference,
+        request.amount,
+        request.currency,
+        request.card,
+        verdict(request.card),
+    )
+    if row is None:
+        row = await connection.fetchrow(
+            f"SELECT {_COLUMNS} FROM charges WHERE key = $1 FOR SHARE",  # noqa: S608
+            key,
+        )
+    assert row is not None  # noqa: S101 - no line of the ledger is ever taken out
+    charge = _charge(row)
+    check_same(charge, request)
+    return charge
 
 
 def _charge(row: asyncpg.Record) -> Charge:

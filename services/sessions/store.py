@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
+from chassis.store.errors import StoreUnavailable
 from chassis.store.postgres import Connection, Database
 from services.sessions.decisions import Account
 
@@ -20,8 +21,11 @@ class Store:
     async def add(self, wanted: Account) -> Account:
         """Adds an account unless its email is taken; returns who has the email now.
 
+        Who has it is locked for sharing only because that is a write: a replay's commit, too, waits
+        for the standby, so that what is acknowledged again is on two machines again.
+
         Raises:
-            StoreUnavailable: Postgres is away.
+            StoreUnavailable: Postgres is away, or somebody is just taking this email.
         """
 
         async def work(connection: Connection) -> Account:
@@ -33,10 +37,13 @@ class Store:
                 wanted.password_hash,
                 wanted.idempotency_key,
             )
-            row = await connection.fetchrow(_BY_EMAIL, wanted.email)
+            row = await connection.fetchrow(f"{_BY_EMAIL} FOR SHARE", wanted.email)
             return _account(row) if row else wanted
 
-        return await self._database.transact(work)
+        try:
+            return await self._database.transact(work)
+        except asyncpg.LockNotAvailableError as error:  # only the email can be waited for
+            raise StoreUnavailable("This email is just being taken") from error
 
     async def by_email(self, email: str) -> Account | None:
         """The account of this (normalised) email.

@@ -8,11 +8,17 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+)
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import asyncpg
 import pytest
 
 from chassis.bus import topics
@@ -70,6 +76,40 @@ def postgres() -> Iterator[Callable[[str], str]]:
         )
     finally:
         docker("rm", "--force", name)
+
+
+NoStandby = Callable[[], AbstractAsyncContextManager[None]]
+
+
+@pytest.fixture
+def no_standby(postgres: Callable[[str], str]) -> NoStandby:
+    """Meanwhile a commit waits for a standby that is not there, as where the last one is away."""
+
+    @asynccontextmanager
+    async def waiting() -> AsyncIterator[None]:
+        owner = await asyncpg.connect(postgres("postgres"))
+        try:
+            await owner.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            await owner.execute("SELECT pg_reload_conf()")
+            while await _commits(owner):
+                pass
+            yield
+        finally:
+            await owner.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            await owner.execute("SELECT pg_reload_conf()")
+            while not await _commits(owner):
+                pass
+            await owner.close()
+
+    return waiting
+
+
+async def _commits(owner: "asyncpg.Connection[asyncpg.Record]") -> bool:
+    try:
+        await owner.execute("COMMENT ON DATABASE postgres IS 'of the tests'", timeout=0.3)
+    except TimeoutError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,20 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import asyncpg
 import pytest
 
-from chassis.bus import outbox
+from chassis.bus import inbox, outbox
 from chassis.bus.event import Event
 from chassis.bus.outbox import SCHEMA, Relay
 from chassis.bus.producer import Producer, Record
 from chassis.lifecycle import background
 from chassis.store.postgres import Database
+from tests.integration.conftest import NoStandby
+
+RESTORE = Path(__file__).parents[3] / "scripts" / "restore.sql"
 
 
 class Brokers(Producer):
@@ -58,9 +62,9 @@ async def write(database: Database, numbers: range) -> None:
         await database.transact(partial(outbox.append, topic="counts", events=[event]))
 
 
-async def until_empty(database: Database) -> None:
+async def until_told(database: Database) -> None:
     async with asyncio.timeout(20):
-        while await database.fetch("SELECT FROM outbox LIMIT 1"):
+        while await database.fetch("SELECT FROM outbox WHERE told_at IS NULL LIMIT 1"):
             await asyncio.sleep(0.05)
 
 
@@ -70,19 +74,90 @@ async def relay(database: Database, brokers: Brokers, holder: str) -> AsyncItera
         yield
 
 
-async def test_what_was_written_is_told_in_order_and_removed(database: Database) -> None:
+async def test_what_was_written_is_told_in_order_and_once(database: Database) -> None:
     brokers = Brokers()
     async with relay(database, brokers, "a"):
         await write(database, range(50))
-        await until_empty(database)
-    assert brokers.told == list(range(50))
+        await until_told(database)
+    async with relay(database, brokers, "b"):
+        await write(database, range(50, 60))
+        await until_told(database)
+    assert brokers.told == list(range(60))
+
+
+async def test_what_was_told_stays_for_a_day_and_is_then_removed(database: Database) -> None:
+    await write(database, range(2_500))
+    await database.execute(
+        "UPDATE outbox SET told_at = now() - interval '25 hours' WHERE position <= 2200"
+    )
+    await database.execute(
+        "UPDATE outbox SET told_at = now() - interval '23 hours' WHERE position > 2200"
+    )
+    brokers = Brokers()
+    async with relay(database, brokers, "a"), asyncio.timeout(20):
+        while await database.fetch("SELECT FROM outbox WHERE position <= 2200 LIMIT 1"):
+            await asyncio.sleep(0.05)
+    assert len(await database.fetch("SELECT FROM outbox")) == 300
+    assert brokers.told == []
+
+
+async def test_what_is_untold_is_never_removed(database: Database) -> None:
+    brokers = Brokers()
+    brokers.taking.clear()
+    await write(database, range(10))
+    await database.execute(
+        "UPDATE outbox SET told_at = now() - interval '25 hours' WHERE position <= 5"
+    )
+    async with relay(database, brokers, "a"):
+        async with asyncio.timeout(20):
+            while await database.fetch("SELECT FROM outbox WHERE position <= 5"):
+                await asyncio.sleep(0.05)
+        assert len(await database.fetch("SELECT FROM outbox")) == 5
+        brokers.taking.set()
+        await until_told(database)
+    assert brokers.told == list(range(5, 10))
+
+
+async def test_a_restore_has_it_told_again_before_what_is_new(database: Database) -> None:
+    brokers = Brokers()
+    async with relay(database, brokers, "a"):
+        await write(database, range(20))
+        await until_told(database)
+    await write(database, range(20, 25))
+    brokers.told.clear()
+    await database.execute(RESTORE.read_text())
+    async with relay(database, brokers, "a"):
+        await until_told(database)
+    assert brokers.told == list(range(25))
+
+
+async def test_a_restore_keeps_the_marks_of_an_old_backup(database: Database) -> None:
+    """Else what is told again could have its effect again, once its mark is forgotten."""
+    event = Event.about(str(uuid.uuid4()), "Counted", "1", {})
+
+    async def take() -> list[Event]:
+        return await database.transact(lambda c: inbox.take_new(c, "us", [event]))
+
+    assert await take() == [event]
+    await database.execute("UPDATE inbox SET received_at = now() - interval '90 days'")
+    await database.execute(RESTORE.read_text())
+    await inbox.forget_old(database)
+    assert await take() == []
+
+
+async def test_a_restore_waits_for_no_standby(database: Database, no_standby: NoStandby) -> None:
+    await write(database, range(3))
+    await database.execute("UPDATE outbox SET told_at = now()")
+    async with no_standby():
+        await database.execute(RESTORE.read_text())
+    assert len(await database.fetch("SELECT FROM outbox WHERE told_at IS NULL")) == 3
 
 
 async def test_one_relay_is_active_however_many_there_are(database: Database) -> None:
     first, second = Brokers(), Brokers()
     async with relay(database, first, "a"), relay(database, second, "b"):
         await write(database, range(30))
-        await until_empty(database)
+        await until_told(database)
     assert sorted([len(first.told), len(second.told)]) == [0, 30]
 
 
@@ -90,12 +165,12 @@ async def test_after_a_clean_stop_another_takes_over_at_once(database: Database)
     first, second = Brokers(), Brokers()
     async with relay(database, first, "a"):
         await write(database, range(10))
-        await until_empty(database)
+        await until_told(database)
         async with relay(database, second, "b"):
             pass
     async with relay(database, second, "b"):
         await write(database, range(10, 20))
-        await until_empty(database)
+        await until_told(database)
     assert first.told + second.told == list(range(20))
 
 
@@ -106,7 +181,7 @@ async def test_a_batch_that_broke_in_the_middle_is_told_again_from_its_start(
     brokers.fails_after = 7
     await write(database, range(20))
     async with relay(database, brokers, "a"):
-        await until_empty(database)
+        await until_told(database)
     assert brokers.first_copies() == list(range(20))
     assert len(brokers.told) == 27
 
@@ -129,7 +204,7 @@ async def test_slow_brokers_cost_the_relay_its_patience_not_its_lease(database: 
                 ):
                     await asyncio.sleep(0.1)
             slow.taking.set()
-            await until_empty(database)
+            await until_told(database)
     assert slow.told == list(range(5))
     assert other.told == []
 
@@ -145,7 +220,7 @@ async def test_a_relay_that_was_killed_is_replaced_when_its_lease_runs_out(
     brokers = Brokers()
     brokers.told = [0, 1, 2]
     async with relay(database, brokers, "b"):
-        await until_empty(database)
+        await until_told(database)
     assert brokers.first_copies() == list(range(10))
     lease = await database.fetchrow("SELECT term FROM leases")
     assert lease is not None

@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from gamedays.history import Writer, read
+from gamedays.checkers.register import linearizable
+from gamedays.history import Operation, Writer, read
+from gamedays.workloads import registers
 from gamedays.workloads.buyers import Buyers
 from gamedays.workloads.edges import Edges
+from gamedays.workloads.registers import NewestOrder
+from gamedays.workloads.signing import SignIns
 from gamedays.workloads.stage import Person, Stage
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -136,7 +140,7 @@ async def test_a_buyer_asks_again_by_its_key_until_it_is_answered(
     told = read(tmp_path).of("order")
     assert [o.outcome for o in told] == ["info", "ok"]
     assert {o.key for o in told} == set(keys)
-    assert told[0].answered == {"status": 503}
+    assert told[0].answered == {"status": 503, "retry_after": 0.0}
     assert told[1].answered == {"order": "o1", "seats": [1, 2]}
     assert told[0].asked["show_id"] == 7
 
@@ -156,3 +160,89 @@ async def test_a_buyer_gives_up_when_told_and_the_outcome_stays_unknown(
         stage.given_up.set()
         await buying
     assert {o.outcome for o in read(tmp_path).of("order")} == {"info"}
+
+
+async def test_a_full_register_is_followed_by_another_and_read_to_the_end(
+    two: tuple[Server, Server],
+    tmp_path: Path,
+    writer: Writer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("_READ_SECONDS", "_WRITE_SECONDS"):
+        monkeypatch.setattr(registers, name, 0.01)
+    monkeypatch.setattr(registers, "MOST_OPERATIONS", 40)
+    people: list[str] = []
+    newest: dict[str, str] = {}
+
+    async def box_office(request: web.Request) -> web.StreamResponse:
+        who = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        match request.method, request.path.rsplit("/", 1)[1]:
+            case "POST", "accounts":
+                people.append(f"{len(people):08}")
+                return web.json_response({"id": people[-1]}, status=201)
+            case "POST", "sessions":
+                return web.json_response({"token": people[-1]}, status=201)
+            case "POST", "orders":
+                newest[who] = request.headers["Idempotency-Key"]
+                return web.json_response({"id": newest[who]}, status=201)
+        items = [{"id": newest[who]}] if who in newest else []
+        return web.json_response({"items": items})
+
+    for server in two:
+        server.handler = box_office
+    async with Edges.open([server.url for server in two]) as edges:
+        stage = Stage(edges, writer, random.Random(1))
+        who = await Person.sign_up(stage)
+        stage.load_begins()
+        living = asyncio.create_task(NewestOrder(stage, who, show=7).run())
+        while len(people) < 3:
+            await asyncio.sleep(0.01)
+        stage.load_ends()
+        await living
+
+    played = read(tmp_path)
+    by_register: dict[str, list[Operation]] = {}
+    for operation in played.of("newest"):
+        by_register.setdefault(operation.key, []).append(operation)
+    assert len(by_register) >= 2
+    for operations in by_register.values():
+        assert len(operations) <= 40
+        written = [o.begin for o in operations if o.asked["f"] == "write"]
+        assert (
+            sum(o.asked["f"] == "read" and o.begin >= max(written, default=0) for o in operations)
+            >= 3
+        )
+    verdict = linearizable("newest")(played)
+    assert verdict.valid, verdict.detail
+
+
+async def test_who_signs_in_and_out_goes_on_after_a_refusal(
+    two: tuple[Server, Server], tmp_path: Path, writer: Writer
+) -> None:
+    one, other = two
+    refusals = 1
+
+    async def sessions(request: web.Request) -> web.StreamResponse:
+        nonlocal refusals
+        if request.method == "POST" and refusals:
+            refusals -= 1
+            return await broken(request)
+        return web.json_response({"token": "t"}, status=201)
+
+    one.handler = other.handler = sessions
+    who = Person("e", "p")
+    who.account = "c"
+    async with Edges.open([one.url, other.url]) as edges:
+        stage = Stage(edges, writer, random.Random(1))
+        stage.load_begins()
+        signing = asyncio.create_task(SignIns(stage, who).run())
+        while len(one.asked) + len(other.asked) < 3:
+            await asyncio.sleep(0.01)
+        stage.load_ends()
+        await signing
+
+    told = read(tmp_path).of("signing")
+    assert {o.key for o in told} == {"shard-1"}
+    assert [o.outcome for o in told] == ["info", "ok", "ok"]
+    asked = sorted(one.asked + other.asked)
+    assert asked == ["DELETE /api/v1/sessions/current", *["POST /api/v1/sessions"] * 2]

@@ -16,6 +16,7 @@ from chassis.session import Sessions
 from chassis.store.redis import Redis
 from services.sessions.config import SessionsSettings
 from services.sessions.main import build
+from tests.integration.conftest import NoStandby
 
 Start = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -115,6 +116,17 @@ class TestAccounts:
         assert (reused.status_code, reused.json()["type"]) == (422, "idempotency-key-reused")
         taken = await client.post("/accounts", json=who, headers={"Idempotency-Key": "other"})
         assert taken.status_code == 409
+
+    async def test_a_replay_waits_for_the_standby(
+        self, client: httpx.AsyncClient, no_standby: NoStandby
+    ) -> None:
+        who, key = someone(), {"Idempotency-Key": uuid.uuid4().hex}
+        first = await client.post("/accounts", json=who, headers=key)
+        async with no_standby():
+            again = await client.post("/accounts", json=who, headers=key)
+            assert (again.status_code, again.json()["type"]) == (503, "store-unavailable")
+        again = await client.post("/accounts", json=who, headers=key)
+        assert (again.status_code, again.json()) == (201, first.json())
 
     @pytest.mark.parametrize(
         ("change", "fields"),

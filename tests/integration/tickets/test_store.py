@@ -9,12 +9,14 @@ import pytest
 
 from chassis.bus.event import Event
 from chassis.bus.outbox import SCHEMA
+from chassis.store.errors import StoreUnavailable
 from chassis.store.postgres import Database
 from services.tickets.codes import Signer
 from services.tickets.decisions import ConfirmedOrder
 from services.tickets.errors import SeatHasTicket
 from services.tickets.main import MIGRATIONS
 from services.tickets.store import Store
+from tests.integration.conftest import NoStandby
 
 SIGNER = Signer(bytes(32))
 
@@ -73,6 +75,20 @@ async def test_an_event_that_comes_again_changes_nothing(store: Store) -> None:
     await store.apply_orders([confirmed(told)])
 
     assert await store.of_order(told.order_id, told.account_id) == before
+
+
+async def test_an_event_that_comes_again_waits_for_the_standby(
+    store: Store, no_standby: NoStandby
+) -> None:
+    """Else its offset would move past tickets that one machine has."""
+    told = order(1, 2)
+    await store.apply_orders([confirmed(told)])
+
+    async with no_standby():
+        with pytest.raises(StoreUnavailable):
+            await store.apply_orders([confirmed(told)])
+
+    await store.apply_orders([confirmed(told)])
 
 
 async def test_the_event_after_a_reader_was_served_changes_nothing(store: Store) -> None:

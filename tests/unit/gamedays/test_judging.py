@@ -16,11 +16,13 @@ SCENARIO = parse(
 title = "An instance <dies>"
 story = "Somebody kills it, and nobody should notice."
 stands_for = {service = "ALB", figure = "10 s"}
-steps = [{do = "kill", target = "orders-a-1"}, {do = "heal"}]
+steps = [{do = "kill", target = "orders-a-1", then_s = 70}, {do = "heal"}]
 [holds]
 probe = {gap_s = 1.0}
 order = {gap_s = 60}
+session = {gap_s = 10}
 detect_s = 5
+refuse_s = 2
 recover_s = 5
 """,
 )
@@ -58,6 +60,7 @@ def run(*more: list[Record]) -> History:
         bought("k1", "o1", [1], at=50.0),
         *(register(kind, "write", "open", 1.0) for kind in ("session", "newest")),
         *(register(kind, "read", "open", 2.0) for kind in ("session", "newest")),
+        *(call("signing", f"shard-{n % 3}", n, n + 0.1) for n in range(100)),
         call("newcomer", "a@b.cd", 3.0, 3.1, answered={"status": 201}),
         fault(30.0, "orders-a-1"),
         seen(31.0, "orders-a-1", "gone"),
@@ -76,7 +79,7 @@ def test_a_run_in_which_all_went_well_passes() -> None:
     assert (result.detect_s, result.recover_s) == (1.0, 0.0)
     assert result.outage_s == pytest.approx(50.1)
     assert result.failed_requests == 0
-    assert result.requests == 206
+    assert result.requests == 306
 
 
 BROKEN: dict[str, list[Record]] = {
@@ -89,7 +92,9 @@ BROKEN: dict[str, list[Record]] = {
     "sessions": register("session", "read", "closed", 70.0),
     "browsing": call("probe", "/x", 60.0, 60.1, "info"),
     "ordering": call("order", "k9", 60.0, 60.1, "fail"),
+    "signing in": call("signing", "shard-1", 60.5, 60.6, "info"),
     "detection": seen(20.0, "orders-b-1", "up"),
+    "refusals": call("order", "k8", 60.0, 63.0, "info", answered={"status": 503}),
     "recovery": call("probe", "/x", 90.0, 98.0, "fail"),
 }
 
@@ -102,6 +107,32 @@ def test_every_check_can_fail_a_run(name: str) -> None:
     result = judge(SCENARIO, 7, broken)
     assert result.verdict == "fail"
     assert result.checks[name].valid is False
+
+
+def test_a_lost_order_is_lost_once_and_nothing_is_doubled_by_it() -> None:
+    """Its e-mails are of no order now, and the totals count one more than the ledger has."""
+    emails = [{"order_id": o, "kind": "OrderPlaced"} for o in ("o1", "o2")]
+    emails.append({"order_id": "o1", "kind": "OrderConfirmed"})
+    told = [truth("email", emails, at=300.0), truth("statistics", counts(2), at=300.0)]
+    result = judge(SCENARIO, 7, run(BROKEN["set"], *told))
+    assert result.figures["total-queue.duplicated"] > 0
+    assert (result.lost, result.duplicated) == (1, 0)
+
+
+def test_effects_are_counted_where_every_order_is_there() -> None:
+    email = {"order_id": "o1", "kind": "OrderPlaced"}
+    lost = judge(SCENARIO, 7, run(truth("email", [email], at=300.0)))
+    assert (lost.lost, lost.duplicated) == (1, 0)
+    told = [email, email, {**email, "kind": "OrderConfirmed"}]
+    twice = judge(SCENARIO, 7, run(truth("email", told, at=300.0)))
+    assert (twice.lost, twice.duplicated) == (0, 1)
+
+
+def test_what_is_doubled_is_counted_by_whose_it_is() -> None:
+    charge = {"reference": "o1", "status": "captured", "amount": 4200, "currency": "EUR"}
+    charges = truth("charges", [charge, charge], at=300.0)
+    assert judge(SCENARIO, 7, run(charges)).duplicated == 1
+    assert judge(SCENARIO, 7, run(charges, BROKEN["unkeyed once"])).duplicated == 2
 
 
 def test_every_check_of_the_table_is_tried_above() -> None:

@@ -58,6 +58,18 @@ def test_a_broken_one_is_refused_with_its_key(old: str, new: str, message: str) 
         parse("good", GOOD.replace(old, new, 1))
 
 
+def test_a_fault_is_not_healed_before_its_bounds_are_over() -> None:
+    """Else the healing brings back what the cluster should have: kill, heal in time, and pass."""
+    for bound in ("recover_s = 5", "session = {gap_s = 5}"):
+        text = GOOD.replace("[holds]", f"[holds]\n{bound}")
+        with pytest.raises(ScenarioBroken, match=r"needs then_s over 5, the longest bound"):
+            parse("good", text)
+        parse("good", text.replace("then_s = 5", "then_s = 6"))  # is not refused
+        parse("good", text.replace("[holds]", '[holds]\nrecover_since = "heal"'))  # is not refused
+    with pytest.raises(ScenarioBroken, match=r"needs then_s over 9"):
+        parse("good", GOOD.replace("gap_s = 1.5", "gap_s = 9"))
+
+
 def test_recovery_since_a_heal_needs_one() -> None:
     text = GOOD.replace("[holds]", '[holds]\nrecover_since = "heal"')
     assert parse("good", text).holds.recover_since == "heal"

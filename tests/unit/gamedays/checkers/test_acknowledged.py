@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from gamedays.checkers.acknowledged import acknowledged
 from gamedays.history import Record
 from tests.unit.gamedays.script import bought, call, history, truth
@@ -71,6 +73,33 @@ def test_an_unknown_order_may_be_there_or_not() -> None:
     unknown = call("order", "k3", 40.0, 55.0, "info")
     for ledger in (LEDGER, [*LEDGER, row("o3", "k3", [9])]):
         assert acknowledged(history(*GOOD, unknown, truth("orders", ledger))).valid
+
+
+def test_an_order_whose_key_was_refused_at_last_is_unexpected() -> None:
+    asked = call("order", "k3", 40.0, 45.0, "info")
+    refused = call("order", "k3", 46.0, 46.1, "fail", answered={"status": 409})
+    verdict = acknowledged(
+        history(*GOOD, asked, refused, truth("orders", [*LEDGER, row("o3", "k3", [9])]))
+    )
+    assert verdict.valid is False
+    assert "o3 is there and was refused" in verdict.detail
+    assert verdict.figures["duplicated"] == 1
+    assert acknowledged(history(*GOOD, asked, refused, truth("orders", LEDGER))).valid
+
+
+@pytest.mark.parametrize("status", [401, 429])
+def test_who_was_not_heard_was_not_refused(status: int) -> None:
+    ledger = [*LEDGER, row("o3", "k3", [9])]
+    asked = call("order", "k3", 40.0, 45.0, "info")
+    away = call("order", "k3", 46.0, 46.1, "fail", answered={"status": status})
+    assert acknowledged(history(*GOOD, asked, away, truth("orders", ledger))).valid
+
+
+def test_only_the_last_word_counts() -> None:
+    refused = call("order", "k3", 40.0, 40.1, "fail", answered={"status": 409})
+    placed = bought("k3", "o3", [9], at=41.0)
+    ledger = [*LEDGER, row("o3", "k3", [9])]
+    assert acknowledged(history(*GOOD, refused, placed, truth("orders", ledger))).valid
 
 
 def test_the_same_answer_to_the_same_key_is_no_second_order() -> None:

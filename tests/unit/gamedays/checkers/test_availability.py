@@ -49,3 +49,47 @@ def test_other_operations_do_not_count() -> None:
 def test_a_success_after_the_window_does_not_shorten_the_gap() -> None:
     assert longest_gap(0.0, 10.0, [1.0, 12.0]) == 9.0
     assert longest_gap(0.0, 10.0, []) == 10.0
+
+
+def writes(
+    shard: str, *, without: range = range(0), failed: range = range(0)
+) -> list[list[Record]]:
+    """One a second for 100 s."""
+    return [
+        call("signing", shard, float(n), n + 0.1, "info" if n in failed else "ok")
+        for n in range(100)
+        if n not in without
+    ]
+
+
+each = available("signing", gap_s=10.0, errors=0.2, keys=3)
+
+
+def test_of_several_parts_each_is_served() -> None:
+    verdict = each(history(*writes("a"), *writes("b"), *writes("c")))
+    assert verdict.valid, verdict.detail
+    assert verdict.figures["gap_s"] == pytest.approx(1.0)
+
+
+def test_a_part_that_stays_down_is_not_hidden_by_the_others() -> None:
+    for hole in ({"failed": range(40, 55)}, {"without": range(40, 55)}):
+        verdict = each(history(*writes("a"), *writes("b", **hole), *writes("c")))
+        assert verdict.valid is False
+        assert "no signing of b succeeded for 16.00 s; bound 10 s" in verdict.detail
+
+
+def test_a_part_that_comes_back_in_time_is_served() -> None:
+    story = history(*writes("a"), *writes("b", failed=range(40, 44)), *writes("c"))
+    verdict = each(story)
+    assert verdict.valid, verdict.detail
+    assert verdict.figures["gap_s"] == pytest.approx(5.0)
+
+
+def test_a_part_that_was_never_served_or_tried_is_missed() -> None:
+    silent = each(history(*writes("a"), *writes("b"), *writes("c", failed=range(100))))
+    assert silent.valid is False
+    assert "no signing of c succeeded for 100.00 s" in silent.detail
+    untried = each(history(*writes("a"), *writes("b")))
+    assert untried.valid is False
+    assert "tried of 2 keys; there must be 3" in untried.detail
+    assert each(history()).valid is False

@@ -22,7 +22,7 @@ CENSUS = [
 CENSUS += [Instance(f"{p}-{zone}-1", zone) for p in ("notifications", "acquirer") for zone in "ab"]
 CENSUS += [Instance(f"kafka-{zone}-1", zone) for zone in "abc"]
 CENSUS += [Instance(f"redis-{zone}-{n}", zone) for zone in "abc" for n in (1, 2)]
-CENSUS += [Instance("postgres-c-1", "c")]
+CENSUS += [Instance(f"{p}-{zone}-1", zone) for p in ("etcd", "postgres") for zone in "abc"]
 ROLES: dict[str, list[str]] = {
     "primary of redis": ["redis-a-1", "redis-b-1", "redis-c-1"],
     "leader of kafka": ["kafka-b-1"],
@@ -56,7 +56,7 @@ def test_the_listing_of_the_fault_script_is_read() -> None:
         ("all kafka", {"kafka-a-1", "kafka-b-1", "kafka-c-1"}),
         ("all orders and all catalog", {f"{p}-{z}-1" for p in ("orders", "catalog") for z in "ab"}),
         ("leader of kafka", {"kafka-b-1"}),
-        ("zone c", {"kafka-c-1", "redis-c-1", "redis-c-2", "postgres-c-1"}),
+        ("zone c", {"kafka-c-1", "redis-c-1", "redis-c-2", "postgres-c-1", "etcd-c-1"}),
         ("everything", {i.name for i in CENSUS}),
         ("zone c and orders-a-1", {"orders-a-1", *(i.name for i in CENSUS if i.zone == "c")}),
     ],
@@ -117,6 +117,19 @@ def test_rolling_takes_one_after_the_other() -> None:
         ("stop", "orders-a-1"), ("heal", "orders-a-1"),
         ("stop", "orders-b-1"), ("heal", "orders-b-1"),
     ]  # fmt: skip
+    assert not done.whole
+
+
+def test_a_store_is_whole_again_before_the_next_of_it_goes() -> None:
+    for target in ("all kafka", "redis-a-1", "synchronous standby of postgres", "etcd-a-1"):
+        assert act(Step(do="roll", target=target), CENSUS, ROLES, rng()).whole
+    assert not act(Step(do="kill", target="all kafka"), CENSUS, ROLES, rng()).whole
+
+
+def test_who_had_a_part_before_can_be_hit_later() -> None:
+    roles = {**ROLES, "who was primary of postgres": ["postgres-b-1"]}
+    done = act(Step(do="roll", target="who was primary of postgres"), CENSUS, roles, rng())
+    assert done.targets == ("postgres-b-1",)
 
 
 def test_who_was_hit_before_can_be_healed_alone() -> None:
@@ -134,6 +147,7 @@ def test_every_step_of_ours_can_be_done() -> None:
             done = act(step, CENSUS, hit, rng())
             assert done.commands, name
             hit[WHO_WAS + step.do] = list(done.targets)
+            hit |= {WHO_WAS + role: who for role, who in ROLES.items()}
 
 
 STEP = Step(do="random", for_s=600)

@@ -26,7 +26,7 @@ async def work(*words):
     done.append(words)
 
 async def main():
-    for words in (("other",), ("DELETE FROM outbox",)):
+    for words in (("other",), ("UPDATE outbox",)):
         try:
             await mortal(*words)
         except Gone:
@@ -58,8 +58,8 @@ def dying(armed: Path, when: str, on: str) -> str:
     [
         ("here\n", "before", "", "died at other done 0"),
         ("here\n", "after", "", "died at other done 1"),
-        ("here\n", "after", "DELETE", "died at DELETE FROM outbox done 2"),
-        ("here\n", "before", "DELETE", "died at DELETE FROM outbox done 1"),
+        ("here\n", "after", "UPDATE", "died at UPDATE outbox done 2"),
+        ("here\n", "before", "UPDATE", "died at UPDATE outbox done 1"),
         ("there\n", "before", "", "lived, done 2"),
         (None, "before", "", "lived, done 2"),
     ],

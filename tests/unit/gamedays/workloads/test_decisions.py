@@ -1,7 +1,7 @@
 import pytest
 
 from gamedays.history import Outcome
-from gamedays.workloads.decisions import Answer, final, outcome, pause, session_lost
+from gamedays.workloads.decisions import Answer, final, outcome, pause, session_lost, shard
 
 
 @pytest.mark.parametrize(
@@ -37,5 +37,16 @@ def test_pauses_grow_and_heed_what_was_told_but_not_for_long() -> None:
 
 
 def test_of_a_failure_the_status_is_kept() -> None:
-    assert Answer(503).brief() == {"status": 503}
+    assert Answer(504).brief() == {"status": 504}
     assert Answer(0, error="TimeoutError").brief() == {"status": 0, "error": "TimeoutError"}
+
+
+def test_of_a_refusal_it_is_kept_when_to_come_back() -> None:
+    assert Answer(503, retry_after=1.0).brief() == {"status": 503, "retry_after": 1.0}
+    assert Answer(503).brief() == {"status": 503, "retry_after": None}
+    assert Answer(0, error="TimeoutError").brief() == {"status": 0, "error": "TimeoutError"}
+
+
+def test_an_account_belongs_to_the_shard_of_its_hash_slot() -> None:
+    # Their slots, as CLUSTER KEYSLOT says: 15495, 3300, 7365; 5061, 12182.
+    assert [shard(account) for account in ("a", "b", "c", "bar", "foo")] == [2, 0, 1, 0, 2]
