@@ -7,11 +7,12 @@ import contextlib
 import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
 from loadbalancer.config.config import Config, cores, read, share
-from loadbalancer.config.table import ConfigError
+from loadbalancer.config.table import ConfigError, why
 from loadbalancer.datapath.tries import Tries
 from loadbalancer.discovery.health import Checker
 from loadbalancer.listeners.certificates import Certificates
@@ -136,8 +137,11 @@ class Balancer:
 
     def _told_to_become(self, text: str, workers: int) -> None:
         if self._config.path:
-            config = replace(read(text, self._config.path), workers=workers)
-            self._keep(self._become(share(config)))
+            self._keep(self._become_quietly(partial(read, text, self._config.path), workers))
+
+    async def _become_quietly(self, read: Callable[[], Config], workers: int) -> None:
+        """The parent took it: whoever cannot, goes on with what it has, and says so."""
+        await self._try(lambda: share(replace(read(), workers=workers)), "the parent")
 
     def _tell_change(self, event: str, **fields: Any) -> None:
         """Of what all workers know, one tells."""
@@ -156,18 +160,23 @@ class Balancer:
         """Takes the configuration as it is by now; gives why not, or nothing if it did."""
         if self._agreement:
             return await self._agreement.reload(asked_by)
-        try:
-            if self._read is None:
-                raise ConfigError("there is no file: the command line cannot change")  # noqa: TRY301 - one way out
-            await self._become(self._read())
-        except ConfigError as error:
-            self._events.tell(
-                "configuration refused", level="ERROR", reason=str(error), asked_by=asked_by
-            )
-            return str(error)
+        if wrong := await self._try(self._read or _no_file, asked_by):
+            return wrong
         self._events.tell("configuration taken", asked_by=asked_by)
         if cores(self._config) > 1:
             self._events.tell("workers: several of them take a restart", level="WARNING")
+        return ""
+
+    async def _try(self, read: Callable[[], Config], asked_by: str) -> str:
+        """Becomes what is read; if not, the old one goes on, and why is told and given."""
+        try:
+            await self._become(read())
+        except Exception as error:  # noqa: BLE001 - nothing that is written there may end us
+            wrong = why(error)
+            self._events.tell(
+                "configuration refused", level="ERROR", reason=wrong, asked_by=asked_by
+            )
+            return wrong
         return ""
 
     async def _become(self, config: Config) -> None:
@@ -187,7 +196,7 @@ class Balancer:
         contexts = self._certificates.read(config)
         try:
             self._network.open([*fronts.values(), *private])
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ConfigError(f"{config.path or 'command line'}: {error}") from error
         before = {front.settings.name: front.address for front in self._parts.fronts.values()}
         self._config = config
@@ -293,3 +302,7 @@ class Balancer:
 
     def _log_access(self, exchange: Tries, now: float) -> None:
         self._events.tell("request", **accesslog.line(exchange, now))
+
+
+def _no_file() -> Config:
+    raise ConfigError("there is no file: the command line cannot change")

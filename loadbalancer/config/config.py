@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from loadbalancer.config.identity import find_instance
 from loadbalancer.config.lines import line_of
-from loadbalancer.config.table import ConfigError, Table, address
+from loadbalancer.config.table import ConfigError, Table
+from loadbalancer.config.texts import address, file_name, host_name
 from loadbalancer.datapath.routes import Route
 from loadbalancer.datapath.settings import FrontSettings
 from loadbalancer.discovery.members import Member, member
@@ -114,7 +115,7 @@ def load(
         text = path.read_text()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
     config = read(text, path, environment)
     return config if workers is None else dataclasses.replace(config, workers=workers)
@@ -136,6 +137,8 @@ def read(text: str, path: Path, environment: dict[str, str] | None = None) -> Co
         line_number = line_of(text, str(error).partition(": ")[0])
         where = f"line {line_number}: " if line_number else ""
         raise ConfigError(f"{path}: {where}{error}") from None
+    except Exception as error:
+        raise ConfigError(f"{path}: not understood: {type(error).__name__}: {error}") from error
     return dataclasses.replace(config, path=path, text=text)
 
 
@@ -292,13 +295,15 @@ def _pool(name: str, table: Table, defaults: PoolSettings, port: int, base: Path
         host, own_port = address(row.take("address", str), row.key("address"))
         static.append(member(row, host, own_port))
     dns = [
-        member(row, row.take("name", str), row.take("port", int, port)) for row in table.rows("dns")
+        member(row, host_name(row.take("name", str), row.key("name")), row.take("port", int, port))
+        for row in table.rows("dns")
     ]
-    file = table.take("file", str, "")
+    listed = table.take("file", str, "")
+    file = file_name(base, listed, table.key("file")) if listed else None
     table.end()
     if not static and not dns and not file:
         raise ConfigError(f"{table.key('instances')}: no instances, dns or file names an instance")
-    return PoolConfig(settings, tuple(static), tuple(dns), base / file if file else None)
+    return PoolConfig(settings, tuple(static), tuple(dns), file)
 
 
 def _listener(name: str, table: Table, base: Path) -> tuple[FrontSettings, tuple[Route, ...]]:
@@ -324,7 +329,10 @@ def _listener(name: str, table: Table, base: Path) -> tuple[FrontSettings, tuple
 
 
 def _tls(table: Table, base: Path) -> TlsSettings:
-    certificate, key = (str(base / table.take(name, str)) for name in ("certificate", "key"))
+    certificate, key = (
+        str(file_name(base, table.take(name, str), table.key(name)))
+        for name in ("certificate", "key")
+    )
     return _all(table, TlsSettings(certificate, key))
 
 

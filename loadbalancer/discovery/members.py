@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from dataclasses import dataclass
 
-from loadbalancer.config.table import ConfigError, Table, address
+from loadbalancer.config.table import ConfigError, Table
+from loadbalancer.config.texts import address
 
 MOST_WEIGHT = 100
 """A whole round is worked out in advance."""
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,10 @@ def _from_line(line: str, where: str) -> Member:
     content: dict[str, object] = {}
     for word in rest:
         key, equals, value = word.partition("=")
-        content[key] = int(value) if key == "weight" and value.isdecimal() else value
+        number = key == "weight" and value.isdecimal() and len(value) <= _MOST_DIGITS
+        content[key] = int(value) if number else value
         if not equals:
-            raise ConfigError(f"{where}: {word!r} is neither zone=… nor weight=…")
+            raise ConfigError(f"{where}: {reprlib.repr(word)} is neither zone=… nor weight=…")
     return member(Table(content, where, {}), *address(first, where))
 
 

@@ -69,7 +69,7 @@ class Network:
             for address in addresses:
                 if address not in self._doors:
                     new[address] = Door(*address, shared=self._shared)
-        except OSError:
+        except (OSError, ValueError):
             for door in new.values():
                 door.close()
             raise

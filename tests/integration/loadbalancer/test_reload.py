@@ -6,6 +6,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.integration.loadbalancer.harness import Cluster, Load, Start, ask, free_port, wait_until
 
 GET = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -93,6 +95,36 @@ def test_a_bad_one_is_refused_and_the_old_one_goes_on(cluster: Start) -> None:
     assert made.state()["healthy"] == 1
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nothing_that_is_written_there_ends_it(cluster: Start, workers: int) -> None:
+    made: Cluster = cluster(1, workers=workers)
+    good = made.config.read_text()
+    instances = next(line for line in good.splitlines() if line.startswith("instances"))
+    for old, new, says in (
+        (instances, "instances = 5", "pools.p.instances: must be a list"),
+        (f"127.0.0.1:{made.port}", "127.0.0.1:²", "listeners.l.address: must be host:port"),
+        (f"127.0.0.1:{made.port}", "a..b:8505", "listeners.l.address: 'a..b' is no host name"),
+        (instances, 'file = "a\\u0000b"', "pools.p.file: "),
+        ("zone = ", "drain_seconds = " + "9" * 5_000 + "\nzone = ", "not understood: ValueError"),
+        ("zone = ", "x = " + "[" * 2_000 + "]" * 2_000 + "\nzone = ", "not understood"),
+        (
+            good,
+            f'pools = 5\n[listeners.l]\naddress = "127.0.0.1:{made.port}"',
+            "line 1: pools: must",
+        ),
+    ):
+        known = len(made.events("configuration refused"))
+        made.config.write_text(good.replace(old, new))
+        made.balancer.signal(signal.SIGHUP)
+        wait_until(lambda n=known: len(made.events("configuration refused")) > n, new[:50])  # type: ignore[misc]
+        assert says in made.events("configuration refused")[-1]["reason"]
+        assert made.balancer.popen.poll() is None
+        assert made.ask().body == b"a/x-a-1"
+    made.config.write_text(good)
+    assert made.reload().status == 200
+    assert not made.events("worker died")
+
+
 def test_a_file_of_instances_is_read_again_and_the_last_good_set_is_kept(
     cluster: Start, tmp_path: Path
 ) -> None:
@@ -104,7 +136,7 @@ def test_a_file_of_instances_is_read_again_and_the_last_good_set_is_kept(
     wait_until(lambda: made.ask().status == 503, "nobody yet")
     file.write_text(f"{one} zone=a  # the first\n")
     wait_until(lambda: made.ask().body == b"a/x-a-1", "the first")
-    for bad in ("", "nonsense\n", None):
+    for bad in ("", "nonsense\n", None, f"{one} weight={'9' * 5_000}\n"):
         if bad is None:
             file.unlink()
         else:

@@ -86,6 +86,18 @@ def test_a_good_one() -> None:
         ("0.0.0.0:8100", "127.0.0.1:9080", "listeners.mesh.address: admin has it already"),
         ("[defaults]", "[defaults]\nname_server = 1", "defaults.name_server: unknown key"),
         ('zone = "${ZONE}"', 'zone = "a"\nzoom = 1', "zoom: unknown key"),
+        ('instances = [{address = "[::1]:9000", zone = "a"}]', "instances = 5",
+         "pools.other.instances: must be a list of tables"),
+        ('instances = [{address = "[::1]:9000", zone = "a"}]', 'instances = "[::1]:9000"',
+         "pools.other.instances: must be a list of tables"),
+        ('instances = [{address = "[::1]:9000", zone = "a"}]', 'file = "a\\u0000b"',
+         "pools.other.file: 'a\\x00b' is no name of a file"),
+        ("0.0.0.0:8100", "0.0.0.0:²", "listeners.mesh.address: must be host:port"),
+        ("0.0.0.0:8100", "0.0.0.0:" + "9" * 5_000, "listeners.mesh.address: must be host:port"),
+        ("0.0.0.0:8100", "a..b:8505", "listeners.mesh.address: 'a..b' is no host name"),
+        ("[::1]:9000", "a..b:8505", "pools.other.instances[0].address: 'a..b' is no host name"),
+        ("orders-a", "a..b", "pools.orders.dns[0].name: 'a..b' is no host name"),
+        ("zone_aware = false", "eject = {statuses = [true]}", "eject.statuses: each must be a who"),
     ],
 )  # fmt: skip
 def test_a_bad_one_is_refused_by_its_key(change: str, by: str, says: str) -> None:
@@ -99,12 +111,27 @@ def test_a_default_takes_the_place_of_a_variable() -> None:
     assert read(GOOD.replace("${ZONE}", "${NOPE:-c}")).zone == "c"
 
 
+def test_what_the_environment_has_must_be_text() -> None:
+    with pytest.raises(ConfigError, match="zone: what the environment has as ZONE is not UTF-8"):
+        parse(tomllib.loads(GOOD), {**ENVIRONMENT, "ZONE": "\udcff"})
+
+
 def test_the_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "balancer.toml"
     with pytest.raises(ConfigError, match="No such file"):
         load(file)
     file.write_text("zone = \n")
     with pytest.raises(ConfigError, match=r"balancer\.toml: line 1: Invalid value$"):
+        load(file)
+    for strange in ("\0", "a" * 5_000):
+        with pytest.raises(ConfigError):
+            load(tmp_path / strange)
+    for strange in ("a = " + "9" * 5_000, "a = " + "[" * 2_000 + "]" * 2_000):
+        file.write_text(strange)
+        with pytest.raises(ConfigError, match=r"balancer\.toml: not understood: \w+: "):
+            load(file)
+    file.write_text("pools = 5\n")
+    with pytest.raises(ConfigError, match=r"line 1: pools: must be a table of tables"):
         load(file)
     file.write_text(GOOD.replace("idle = 30", "idle = []"))
     with pytest.raises(ConfigError, match=r"balancer\.toml: line 21: listeners\.mesh\.idle"):
