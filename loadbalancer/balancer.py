@@ -61,7 +61,7 @@ class Balancer:
         self._mate = mate
         self._agreement = Agreement(
             mate, self._parts, clock, lead=self._lead, become=self._told_to_become,
-            event=events.pass_on,
+            event=events.pass_on, own=self._own_numbers,
         ) if mate else None  # fmt: skip
         self._changing = asyncio.Lock()
         self._began = clock()
@@ -274,7 +274,11 @@ class Balancer:
     def _numbers(self) -> report.Numbers:
         if self._agreement:
             return self._agreement.numbers()
-        return report.numbers(self._parts.pools.values(), self._parts.fronts.values())
+        return self._own_numbers()
+
+    def _own_numbers(self) -> report.Numbers:
+        parts = self._parts
+        return report.numbers(parts.pools.values(), parts.fronts.values(), self._events.lost)
 
     def drain(self, pool: str, name: str, *, drained: bool) -> bool:
         """Takes an instance out by hand, or lets it in again; gives whether there is such a one."""

@@ -6,6 +6,7 @@ import argparse
 import gc
 import resource
 import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -55,16 +56,19 @@ def _start(config: Config, read: partial[Config] | None) -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two sockets a request
     gc.freeze()  # what was imported stays: no use looking at it again and again
-    if cores(config) == 1:
-        _run(Balancer(config, Events(config.instance, config.zone), read))
-    else:
-        Parent(config, Events(config.instance, config.zone, worker=0), read, _work).run()
+    alone = cores(config) == 1
+    events = Events(config.instance, config.zone, worker=None if alone else 0)
+    with closing(events):
+        if alone:
+            _run(Balancer(config, events, read))
+        else:
+            Parent(config, events, read, _work).run()
 
 
 def _work(config: Config, mate: Mate) -> None:
     """What each of several workers does."""
-    events = Events(config.instance, config.zone, worker=mate.number)
-    _run(Balancer(share(config), events, mate=mate))
+    with closing(Events(config.instance, config.zone, worker=mate.number)) as events:
+        _run(Balancer(share(config), events, mate=mate))
 
 
 def _run(balancer: Balancer) -> None:
