@@ -11,12 +11,13 @@ from functools import partial
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
-from loadbalancer.config.config import Config, cores, read, share
+from loadbalancer.config.config import Config, read
+from loadbalancer.config.share import cores, share
 from loadbalancer.config.table import ConfigError, why
 from loadbalancer.datapath.tries import Tries
 from loadbalancer.discovery.health import Checker
 from loadbalancer.listeners.certificates import Certificates
-from loadbalancer.listeners.doors import Service
+from loadbalancer.listeners.doors import NotToBeHad, Service
 from loadbalancer.listeners.network import GRACE_SECONDS, Address, Network
 from loadbalancer.observe import accesslog, report
 from loadbalancer.observe.admin import Admin
@@ -196,8 +197,9 @@ class Balancer:
         contexts = self._certificates.read(config)
         try:
             self._network.open([*fronts.values(), *private])
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{config.path or 'command line'}: {error}") from error
+        except NotToBeHad as error:
+            key = config.address_key(error.address)
+            raise config.located(ConfigError(f"{key}: {error}")) from error
         before = {front.settings.name: front.address for front in self._parts.fronts.values()}
         self._config = config
         self._events.called(config.instance, config.zone)

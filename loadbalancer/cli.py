@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from loadbalancer.balancer import Balancer
-from loadbalancer.config.config import Config, ConfigError, check_workers, cores, load, quick, share
+from loadbalancer.config.config import Config, ConfigError, check_workers, load, quick
+from loadbalancer.config.share import cores, share
 from loadbalancer.listeners.certificates import Certificates
 from loadbalancer.observe.events import Events
 from loadbalancer.workers.parent import Parent

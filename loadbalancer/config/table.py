@@ -10,6 +10,8 @@ import reprlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from loadbalancer.config.bounds import Range, range_of
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -75,8 +77,8 @@ class Table:
         self._environment = dict(os.environ) if environment is None else environment
 
     def key(self, key: str) -> str:
-        """The whole name of a key."""
-        return f"{self._name}.{key}" if self._name else key
+        """The whole name of a key; of the table itself, if it is empty."""
+        return f"{self._name}.{key}".strip(".")
 
     def has(self, key: str) -> bool:
         """Is there such a key?"""
@@ -102,6 +104,20 @@ class Table:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise ConfigError(f"{self.key(key)}: must be {_says(kind)}, not {reprlib.repr(value)}")
         return value
+
+    def number(self, key: str, wanted: Range, default: float) -> float:
+        """Takes a number.
+
+        Raises:
+            ConfigError: it is another one than is wanted, or none.
+        """
+        value = self.take(key, float, default)
+        self._check(value, wanted, key)
+        return value
+
+    def _check(self, value: float, wanted: Range, key: str) -> None:
+        if not wanted.holds(value):
+            raise ConfigError(f"{self.key(key)}: {wanted}")
 
     def table(self, key: str) -> Table:
         """Takes a table; an empty one if there is none."""
@@ -142,7 +158,7 @@ class Table:
         """Takes every field of a settings object that is given here; the others stay as they are.
 
         Raises:
-            ConfigError: a number is negative, or a value is of another type.
+            ConfigError: a number makes no sense there, or a value is of another type.
         """
         changes: dict[str, Any] = {}
         for one in dataclasses.fields(like):
@@ -152,10 +168,12 @@ class Table:
             value: object = self.take(one.name, kind)
             changes[one.name] = value
             wanted = _ELEMENTS.get(str(one.type))
-            if wanted and not all(type(v) is wanted for v in self._elements(value)):
+            several = self._elements(value)
+            if wanted and not all(type(v) is wanted for v in several):
                 raise ConfigError(f"{self.key(one.name)}: each must be {_says(wanted)}")
-            if isinstance(value, (int, float)) and value < 0:
-                raise ConfigError(f"{self.key(one.name)}: must not be negative")
+            for number in several or (value,):
+                if isinstance(number, (int, float)) and not isinstance(number, bool):
+                    self._check(number, range_of(type(like), one.name, kind), one.name)
         return dataclasses.replace(like, **changes)
 
     @staticmethod

@@ -7,7 +7,7 @@ import reprlib
 from dataclasses import dataclass
 
 from loadbalancer.config.table import ConfigError, Table
-from loadbalancer.config.texts import address
+from loadbalancer.config.texts import address, word
 
 MOST_WEIGHT = 100
 """A whole round is worked out in advance."""
@@ -37,7 +37,7 @@ def member(row: Table, host: str, port: int) -> Member:
     """
     weight = row.take("weight", int, 1)
     check_weight(weight, row.key("weight"))
-    made = Member(host, port, row.take("zone", str, ""), weight)
+    made = Member(host, port, word(row.take("zone", str, ""), row.key("zone")), weight)
     row.end()
     return made
 
@@ -76,12 +76,12 @@ def _from_lines(text: str) -> list[Member]:
 def _from_line(line: str, where: str) -> Member:
     first, *rest = line.split()
     content: dict[str, object] = {}
-    for word in rest:
-        key, equals, value = word.partition("=")
+    for said in rest:
+        key, equals, value = said.partition("=")
         number = key == "weight" and value.isdecimal() and len(value) <= _MOST_DIGITS
         content[key] = int(value) if number else value
         if not equals:
-            raise ConfigError(f"{where}: {reprlib.repr(word)} is neither zone=… nor weight=…")
+            raise ConfigError(f"{where}: {reprlib.repr(said)} is neither zone=… nor weight=…")
     return member(Table(content, where, {}), *address(first, where))
 
 

@@ -17,10 +17,11 @@ from collections.abc import Callable
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
-from loadbalancer.config.config import Config, cores
+from loadbalancer.config.config import Config
+from loadbalancer.config.share import cores
 from loadbalancer.config.table import ConfigError, why
 from loadbalancer.listeners.certificates import Certificates
-from loadbalancer.listeners.doors import sockets_at
+from loadbalancer.listeners.doors import NotToBeHad, sockets_at
 from loadbalancer.observe import report
 from loadbalancer.workers.crew import Action, Crew, Kill, Start, Stop
 from loadbalancer.workers.mate import Mate
@@ -311,9 +312,10 @@ class Parent:
         try:
             for address in wanted - self._addresses.keys():
                 new[address] = sockets_at(*address, shared=True)
-        except (OSError, ValueError) as error:
+        except NotToBeHad as error:
             _close(new)
-            raise ConfigError(f"{config.path or 'command line'}: {error}") from error
+            key = config.address_key(error.address)
+            raise config.located(ConfigError(f"{key}: {error}")) from error
         gone = {a: held for a, held in self._addresses.items() if a not in wanted}
         _close(gone)
         self._addresses = {a: h for a, h in self._addresses.items() if a in wanted} | new

@@ -5,7 +5,8 @@ import dataclasses
 import json
 from typing import Any, cast
 
-from loadbalancer.config.config import Config, quick, share
+from loadbalancer.config.config import Config, quick
+from loadbalancer.config.share import share
 from loadbalancer.observe.report import Numbers, add, numbers, without_strangers
 from loadbalancer.parts import Parts
 from loadbalancer.pools.checks import Outcome, Verdict
