@@ -26,7 +26,14 @@ def share(config: Config) -> Config:
         for pool in config.pools
     ]
     listeners = [
-        (dataclasses.replace(f, max_connections=_part(f.max_connections, workers)), routes)
+        (
+            dataclasses.replace(
+                f,
+                max_connections=_part(f.max_connections, workers),
+                access_log_lines=_part(f.access_log_lines, workers),
+            ),
+            routes,
+        )
         for f, routes in config.listeners
     ]
     return dataclasses.replace(config, pools=tuple(pools), listeners=tuple(listeners))

@@ -36,6 +36,7 @@ def numbers(pools: Iterable[Pool], fronts: Iterable[Front], lines_lost: int) -> 
             "fronts": {
                 f.settings.name: {
                     "rejected": f.rejected,
+                    "unlogged": f.unlogged,
                     "tunnels": dict(f.tunnels),
                     "statuses": {str(status): count for status, count in f.statuses.items()},
                 }
@@ -228,6 +229,9 @@ def _front_lines(counted: Numbers) -> Iterator[str]:
     yield "# TYPE balancer_rejected_total counter"
     for name, front in counted["sums"]["fronts"].items():
         yield f"balancer_rejected_total{_labels(listener=name)} {front['rejected']}"
+    yield "# TYPE balancer_access_log_left_out_total counter"
+    for name, front in counted["sums"]["fronts"].items():
+        yield f"balancer_access_log_left_out_total{_labels(listener=name)} {front['unlogged']}"
     yield "# TYPE balancer_tunnels_total counter"
     for name, front in counted["sums"]["fronts"].items():
         for outcome, count in sorted(front["tunnels"].items()):

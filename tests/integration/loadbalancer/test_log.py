@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.loadbalancer.harness import (
+    Cluster,
     Process,
+    Start,
     ask,
     free_port,
     start_backend,
@@ -21,6 +23,8 @@ from tests.integration.loadbalancer.harness import (
 
 LONG = "/" + "x" * 3_300
 """Twenty lines with this fill a pipe, and each goes into it in one piece."""
+
+NOBODY = '[pools.q]\ninstances = [{address = "127.0.0.1:1"}]'
 
 
 class Logging:
@@ -83,3 +87,19 @@ def test_a_log_that_has_gone_stops_nothing(logging: Logging) -> None:
             with caller.makefile("rb") as got:
                 assert got.read().endswith(b"a/x-a-1")  # to the connection's end
     assert logging.process.popen.poll() is None
+
+
+def test_every_error_is_logged_up_to_the_bound(cluster: Start) -> None:
+    log = "access_log_sample = 0.000001\naccess_log_lines = {}"
+    made: Cluster = cluster(0, listener=log.format(1_000), more=NOBODY, routes='pool = "q"')
+    wait_until(lambda: bool(made.whole_state()), "it is up")
+    for _ in range(120):
+        assert made.ask().status == 503
+    wait_until(lambda: len(made.events("request")) == 120, "all of them")
+    left_out = 'balancer_access_log_left_out_total{listener="l"}'
+    assert f"{left_out} 0\n" in made.metrics()
+    made.change((log.format(1_000), log.format(0)))
+    assert made.reload().status == 200
+    wait_until(
+        lambda: made.ask().status == 503 and f"{left_out} 0\n" not in made.metrics(), "left out"
+    )

@@ -195,6 +195,8 @@ def test_nobody_is_counted_for_ever() -> None:
 
 
 def test_limits_of_the_whole_are_shared() -> None:
+    [(front, _)] = share(dataclasses.replace(CONFIG, workers=3)).listeners
+    assert (front.max_connections, front.access_log_lines) == (3_334, 334)
     [pool] = share(dataclasses.replace(CONFIG, workers=3)).pools
     assert (pool.settings.max_requests, pool.settings.retry.budget_min) == (171, 1)
     assert share(dataclasses.replace(CONFIG, workers=1)) == dataclasses.replace(CONFIG, workers=1)
