@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from loadbalancer.config.config import Config, read
 from loadbalancer.config.share import cores, share
 from loadbalancer.config.table import ConfigError, why
+from loadbalancer.config.texts import joined
 from loadbalancer.datapath.tries import Tries
 from loadbalancer.discovery.health import Checker
 from loadbalancer.listeners.certificates import Certificates
@@ -215,7 +216,7 @@ class Balancer:
         await self._network.serve(self._parts.fronts.values(), private, config.drain_seconds)
         for name, (host, port) in fronts.items():
             if before.get(name) != (host, port):
-                self._events.tell("listening", listener=name, address=f"{host}:{port}")
+                self._events.tell("listening", listener=name, address=joined(host, port))
 
     # ---- time ---------------------------------------------------------------------------------
 

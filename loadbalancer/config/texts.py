@@ -30,6 +30,11 @@ def address(text: str, key: str) -> tuple[str, int]:
     return host_name(host.strip("[]"), key), int(port)
 
 
+def joined(host: str, port: int) -> str:
+    """`host:port`, with an address of IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def host_name(text: str, key: str) -> str:
     """A name or an address that can be asked for.
 

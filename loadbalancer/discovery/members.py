@@ -7,7 +7,7 @@ import reprlib
 from dataclasses import dataclass
 
 from loadbalancer.config.table import ConfigError, Table
-from loadbalancer.config.texts import address, word
+from loadbalancer.config.texts import address, joined, word
 
 MOST_WEIGHT = 100
 """A whole round is worked out in advance."""
@@ -26,7 +26,7 @@ class Member:
     @property
     def source(self) -> str:
         """Under which a pool knows that it was listed."""
-        return f"{self.host}:{self.port}"
+        return joined(self.host, self.port)
 
 
 def member(row: Table, host: str, port: int) -> Member:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from loadbalancer.config.texts import joined
 from loadbalancer.listeners.greeting import Announced, Greeter
 
 _BACKLOG = 1_024
@@ -21,7 +22,7 @@ class NotToBeHad(Exception):
     """Nobody can listen at this address, or somebody does."""
 
     def __init__(self, address: tuple[str, int], error: Exception) -> None:
-        super().__init__(f"{address[0]}:{address[1]}: {getattr(error, 'strerror', '') or error}")
+        super().__init__(f"{joined(*address)}: {getattr(error, 'strerror', '') or error}")
         self.address = address
 
 
