@@ -27,7 +27,7 @@ examples:
   python -m loadbalancer --listen 127.0.0.1:8080 --backend 127.0.0.1:9001 --backend 127.0.0.1:9002
   python -m loadbalancer --listen 0.0.0.0:5432 --backend db-1:5432 --backend db-2:5432 --tcp
   python -m loadbalancer --config balancer.toml --check
-  python -m loadbalancer --config balancer.toml --workers 0
+  python -m loadbalancer --listen 127.0.0.1:8080 --backend 127.0.0.1:9001 --workers 0
 
 signals: SIGHUP takes the configuration anew, SIGTERM drains and ends.
 Everything else is in loadbalancer/README.md.
@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--workers", type=int, metavar="N",
-        help="processes; 0: one a core (default: what FILE says, or 1)",
+        help="processes; 0: all cores, one on each (default: what FILE says, or 1)",
     )  # fmt: skip
     quick_form = parser.add_argument_group("without a file")
     quick_form.add_argument("--listen", metavar="HOST:PORT", help="accept here")

@@ -92,7 +92,7 @@ class Config:
     listeners: tuple[tuple[FrontSettings, tuple[Route, ...]], ...]
     admin: AdminSettings | None = None
     workers: int = 1
-    """Processes; 0: as many as there are cores."""
+    """Processes; 0: one on each core that we may use."""
     drain_seconds: float = _DRAIN_SECONDS
     """Time that requests under way have to finish, once told to stop."""
     path: Path | None = None

@@ -12,8 +12,14 @@ if TYPE_CHECKING:
 
 
 def cores(config: Config) -> int:
-    """How many workers there are to be."""
-    return config.workers or len(os.sched_getaffinity(0))
+    """How many workers there are to be; 0 in the configuration: one on each core we may use."""
+    return config.workers or _cores()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # pragma: no cover - not on Linux
 
 
 def share(config: Config) -> Config:
