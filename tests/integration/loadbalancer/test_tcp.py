@@ -1,6 +1,7 @@
 """Layer 4: bytes are passed on as they are; a connection that cannot be made is made elsewhere."""
 
 import asyncio
+import errno
 import http.client
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -161,10 +162,14 @@ async def test_who_does_not_read_is_not_kept_for_ever(
         return 'balancer_connections{listener="l"} 0' in made.metrics()
 
     with ExitStack() as stack:
-        for _ in range(5):
+        callers = [
             stack.enter_context(socket.create_connection(("127.0.0.1", made.port)))
+            for _ in range(5)
+        ]
         await asyncio.to_thread(wait_until, lambda: not gone(), "they came")
         await asyncio.to_thread(wait_until, gone, "they were let go")
+        for caller in callers:  # the kernel keeps nothing for them either
+            assert caller.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
     assert made.whole_state()["pools"]["q"]["in_flight"] == 0
 
 
