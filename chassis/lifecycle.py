@@ -93,11 +93,15 @@ class Lifecycle:
 
 @asynccontextmanager
 async def background(name: str, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Runs `work` beside the requests; when it fails it is logged, counted and started again."""
+    """Runs `work` beside the requests; when it fails it is logged, counted and started again.
+
+    Not after the end of the block: work that answers its cancellation with an error has ended too.
+    """
+    stopping = asyncio.Event()
 
     async def supervise() -> None:
         failures = 0
-        while True:
+        while not stopping.is_set():
             try:
                 await work()
             except Unavailable as error:  # a store or the bus is away: no news in a traceback
@@ -106,6 +110,8 @@ async def background(name: str, work: Callable[[], Awaitable[None]]) -> AsyncIte
                 log.exception("background task failed", extra={"task": name})
                 TASK_CRASHES.labels(name).inc()
             else:
+                return
+            if stopping.is_set():  # the cancellation has been used up
                 return
             await asyncio.sleep(
                 _RESTART_BACKOFF_SECONDS[min(failures, len(_RESTART_BACKOFF_SECONDS) - 1)]
@@ -116,6 +122,7 @@ async def background(name: str, work: Callable[[], Awaitable[None]]) -> AsyncIte
     try:
         yield
     finally:
+        stopping.set()
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task

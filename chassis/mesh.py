@@ -216,6 +216,8 @@ class MeshClient:
         if request is not None:
             headers["X-Request-Id"] = request.request_id
             headers["traceparent"] = str(request.trace)
+            if request.trace.state:
+                headers["tracestate"] = request.trace.state
             if request.account_id is not None:
                 headers["X-Account-Id"] = request.account_id
         deadline = current_deadline.get()

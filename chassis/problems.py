@@ -1,6 +1,8 @@
 """Errors that a caller sees, as problem details (RFC 9457).
 
 Problem
+├── InvalidJson      400  the body is no JSON at all
+├── UnsupportedBody  415  the body is not said to be JSON
 ├── InvalidRequest   422  which field, and why
 ├── Unauthorized     401
 ├── NotFound         404
@@ -67,6 +69,14 @@ class Problem(Exception):
         if self.retry_after is None:
             return {}
         return {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
+
+
+class InvalidJson(Problem):
+    status, type, title = 400, "invalid-json", "The request's body is not JSON"
+
+
+class UnsupportedBody(Problem):
+    status, type, title = 415, "unsupported-media-type", "Send JSON, as application/json"
 
 
 class InvalidRequest(Problem):

@@ -4,6 +4,9 @@ A token is `<account id>.<secret>`. Redis knows the secret by its SHA-256 only, 
 dump opens no session. The account id is the hash tag of every key: all of one account lies in one
 slot, and an index of its sessions can be changed together with them.
 
+What the index does not name opens nothing. Redis may drop either when its memory is full: a record
+without its index could otherwise not be found, and would outlive a sign-out everywhere.
+
 Opening and closing wait a moment for one replica. What it did not get before the primary died is
 lost, or open again: its owner signs in again.
 """
@@ -46,6 +49,12 @@ for _, digest in ipairs(extra > 0 and redis.call('ZRANGE', KEYS[2], 0, extra - 1
   redis.call('DEL', ARGV[7] .. digest)
   redis.call('ZREM', KEYS[2], digest)
 end
+"""
+
+# KEYS: session, index. ARGV: digest, idle s. Looking into the index counts as a use of it: when
+# memory is full, what has not been used for longest goes first.
+_CHECK = """
+return redis.call('ZSCORE', KEYS[2], ARGV[1]) and redis.call('GETEX', KEYS[1], 'EX', ARGV[2])
 """
 
 # KEYS: index. ARGV: prefix.
@@ -149,11 +158,16 @@ class Sessions:
             value = await self._redis.run(
                 "session_check",
                 token.key,
-                lambda r: r.getex(token.key, ex=self._idle),
+                lambda r: r.eval(_CHECK, 2, token.key, token.index, token.digest, self._idle),
                 seconds=_PRIMARY_SECONDS,
             )
         except StoreUnavailable:
-            value = await self._redis.get_stale(token.key, seconds=_REPLICA_SECONDS)
+            record, opened = await self._redis.read_stale(
+                token.key,
+                lambda r: r.get(token.key).zscore(token.index, token.digest),
+                seconds=_REPLICA_SECONDS,
+            )
+            value = None if opened is None else record
         if value is None or self._clock() >= orjson.loads(value)["created"] + self._longest:
             return None
         return token.account_id

@@ -11,7 +11,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
@@ -21,7 +21,15 @@ from starlette.exceptions import HTTPException
 
 from chassis import metrics
 from chassis.context import RequestContext, accept_request_id, current_request
-from chassis.problems import DeadlineMissed, FieldError, InvalidRequest, Problem, TooLarge
+from chassis.problems import (
+    DeadlineMissed,
+    FieldError,
+    InvalidJson,
+    InvalidRequest,
+    Problem,
+    TooLarge,
+    UnsupportedBody,
+)
 from chassis.resilience import Deadline, DeadlineExceeded, ResilienceError, current_deadline
 from chassis.trace import Trace
 
@@ -38,8 +46,14 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 log = logging.getLogger("access")
 
 PROBLEM_JSON = "application/problem+json"
+READING = ["GET", "HEAD"]
 _SLOW_SECONDS = 1.0
 _SERVER_ERROR = 500
+_BAD_REQUEST = 400
+_ERRORS_TOLD = 20
+_TEXT_TOLD = (
+    200  # characters of a field's name, which the caller chose, and of what is wrong with it
+)
 _QUIET = ("/healthz", "/readyz", "/metrics")
 # The shell measures and traces; the framework would ask at each request whether it should as well.
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
@@ -57,22 +71,29 @@ def create_app(
 
     Who listens to the outside does not `trust_account`: there X-Account-Id is anybody's claim.
     """
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY, **options)
+    app = FastAPI(
+        title=title,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # it would redirect to whatever Host the caller names
+        telemetry=_NO_TELEMETRY,
+        **options,
+    )
     app.add_exception_handler(Problem, _answer_problem)
     app.add_exception_handler(ResilienceError, _answer_resilience)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
 
-    @app.get("/healthz", include_in_schema=False)
+    @app.api_route("/healthz", methods=READING, include_in_schema=False)
     async def healthz() -> Response:
         return Response("live\n", media_type="text/plain")
 
-    @app.get("/readyz", include_in_schema=False)
+    @app.api_route("/readyz", methods=READING, include_in_schema=False)
     async def readyz() -> Response:
         status = 200 if life.ready else 503
         return Response(f"{life.reason}\n", status, media_type="text/plain")
 
-    @app.get("/metrics", include_in_schema=False)
+    @app.api_route("/metrics", methods=READING, include_in_schema=False)
     async def prometheus() -> Response:
         return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE_LATEST)
 
@@ -103,6 +124,9 @@ class Shell:
             return
         began = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
+        if b"tracestate" in headers:  # the one header here that may come in several lines
+            lines = [value for name, value in scope["headers"] if name == b"tracestate"]
+            headers[b"tracestate"] = b",".join(lines)
         context = _context(headers, self._trust_account)
         deadline = Deadline.from_header(
             _text(headers, b"x-request-timeout-ms"), default=self._seconds, most=self._seconds
@@ -206,7 +230,7 @@ class _Reply:
 
 
 def _context(headers: dict[bytes, bytes], trust_account: bool) -> RequestContext:
-    trace = Trace.parse(_text(headers, b"traceparent"))
+    trace = Trace.parse(_text(headers, b"traceparent"), _text(headers, b"tracestate"))
     return RequestContext(
         accept_request_id(_text(headers, b"x-request-id")),
         trace.child() if trace else Trace.begin(),
@@ -240,22 +264,43 @@ async def _answer_resilience(request: Request, error: Exception) -> Response:
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:
-    fields = error.errors() if isinstance(error, RequestValidationError) else []
-    return await _answer_problem(
-        request,
-        InvalidRequest(
-            errors=tuple(
-                FieldError(".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]), e["msg"])
-                for e in fields
-            )
-        ),
+    errors = error.errors() if isinstance(error, RequestValidationError) else []
+    return await _answer_problem(request, _invalid(errors, request.headers.get("content-type", "")))
+
+
+def _invalid(errors: Sequence[Any], content_type: str) -> Problem:
+    for one in errors:
+        if one["type"] == "json_invalid":
+            return InvalidJson(f"{one['ctx']['error']}, at character {one['loc'][1]}")
+        # The framework hands on as bytes what is not said to be JSON; no body is None.
+        if one["loc"] == ("body",) and isinstance(one["input"], bytes) and not _json(content_type):
+            return UnsupportedBody(f"Content-Type is {_told(content_type) or 'missing'}")
+    told = tuple(
+        FieldError(_told(".".join(str(p) for p in e["loc"][1:]) or e["loc"][0]), _told(e["msg"]))
+        for e in errors[:_ERRORS_TOLD]
     )
+    more = len(errors) - len(told)
+    return InvalidRequest(f"{more} more are wrong" if more else "", errors=told)
+
+
+def _json(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind.startswith("application/") and kind.endswith(("/json", "+json"))
+
+
+def _told(text: str) -> str:
+    """What a caller gets back of its own words: not much, and no lone surrogates."""
+    return text[:_TEXT_TOLD].encode("utf-8", "replace").decode()
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     """What the framework itself refuses: no such route, wrong method."""
     problem = Problem()
     if isinstance(error, HTTPException):
+        if error.status_code == _BAD_REQUEST and isinstance(
+            error.__cause__, (ValueError, RecursionError)
+        ):  # of the body: not UTF-8, nested too deeply, a number of thousands of digits
+            return await _answer_problem(request, InvalidJson(type(error.__cause__).__name__))
         problem = Problem(str(error.detail))
         problem.status, problem.title = error.status_code, str(error.detail)
         problem.type = str(error.detail).lower().replace(" ", "-")

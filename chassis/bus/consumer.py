@@ -34,7 +34,6 @@ from chassis.context import RequestContext, current_request
 from chassis.metrics import BUS_CONSUMED, BUS_LAG, BUS_RETRIES
 from chassis.problems import Unavailable
 from chassis.resilience import ResilienceError
-from chassis.store.postgres import BUSY
 from chassis.trace import Trace
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ log = logging.getLogger(__name__)
 Handle = Callable[[list[Event]], Awaitable[None]]
 
 # Not the record's fault: it waits.
-_AWAY = (Unavailable, ResilienceError, OSError, TimeoutError, *BUSY)
+_AWAY = (Unavailable, ResilienceError, OSError, TimeoutError)
 _TRIES = 3  # of a record that fails by its own fault, before it is a dead letter
 _BACKOFF_SECONDS = (0.1, 0.3, 1.0, 3.0)
 _FETCH_WAIT_MS = 1_000

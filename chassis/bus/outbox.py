@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chassis.metrics import OUTBOX_LEADER, OUTBOX_WAITING
+from chassis.problems import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +32,7 @@ SCHEMA = Path(__file__).parent / "schema.sql"
 
 _LEASE_SECONDS = 3.0
 _STANDBY_SECONDS = 1.0
+_RELEASE_SECONDS = 1.0
 _POLL_SECONDS = 0.05
 _BATCH = 500
 
@@ -66,7 +69,10 @@ class Relay:
                 await asyncio.sleep(_STANDBY_SECONDS)
         finally:
             OUTBOX_LEADER.set(0)
-            await self._release()
+            # While Postgres is away the lease ends by itself, and a stop does not wait for that.
+            with suppress(Unavailable, TimeoutError):
+                async with asyncio.timeout(_RELEASE_SECONDS):
+                    await self._release()
 
     async def _lead(self) -> None:
         """Publishes until the lease is lost. It is renewed while the brokers take their time."""

@@ -26,7 +26,7 @@ import asyncpg
 
 from chassis.metrics import POSTGRES_CONNECTIONS, STORE_ERRORS, STORE_SECONDS
 from chassis.resilience import remaining_or
-from chassis.store.errors import StoreUnavailable
+from chassis.store.errors import StoreBusy, StoreLocked, StoreUnavailable
 from chassis.store.servers import Servers
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ _STEPPED_DOWN = (
 _CONFLICT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 # The server cut a transaction that stood still: what it held is free again.
 _CUT = (asyncpg.IdleInTransactionSessionTimeoutError,)
-# Somebody was in the way for longer than the server lets anyone wait, or it has no room left. The
-# caller gets these as they are: what they mean depends on what was asked for.
-BUSY = (
-    asyncpg.LockNotAvailableError,
+# The server lets nobody wait or work for longer than this, or it has no room left. Nothing of the
+# transaction was done, and to ask again at once would only add to it.
+_LOCKED = (asyncpg.LockNotAvailableError,)
+_BUSY = (
     asyncpg.QueryCanceledError,
     asyncpg.TransactionTimeoutError,
     asyncpg.InsufficientResourcesError,
@@ -149,6 +149,8 @@ class Database:
 
         Raises:
             StoreUnavailable: Postgres is away, or every connection is busy.
+            StoreBusy: it cut `work` short, or has no room. Nothing was done.
+            StoreLocked: what `work` needed stayed locked for the server's lock_timeout.
         """
 
         async def once(seconds: float) -> T:
@@ -211,12 +213,12 @@ class Database:
         there; all is one transaction, and instances that start together take turns by a lock.
 
         Raises:
-            StoreUnavailable: Postgres is away.
+            StoreUnavailable: Postgres is away, or too busy.
         """
         try:
             await self._apply(sources, fill)
             await self._fill_pool()
-        except (*_AWAY, TimeoutError) as error:
+        except (*_AWAY, *_LOCKED, *_BUSY, TimeoutError) as error:
             raise StoreUnavailable(f"Postgres: {type(error).__name__}") from error
 
     async def _apply(
@@ -266,6 +268,12 @@ class Database:
                     if conflicts == _TRIES or self._patience(began) < _LEAST_SECONDS:
                         raise StoreUnavailable(f"Postgres: {kind}") from error
                     await asyncio.sleep(_PAUSE_SECONDS)
+                except (*_LOCKED, *_BUSY) as error:
+                    kind = type(error).__name__
+                    STORE_ERRORS.labels("postgres", kind).inc()
+                    self._servers.heard()
+                    refused = StoreLocked if isinstance(error, _LOCKED) else StoreBusy
+                    raise refused(f"Postgres: {kind}") from error
                 else:
                     self._servers.heard()
                     return result

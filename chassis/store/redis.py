@@ -12,6 +12,7 @@ import asyncio
 import logging
 import random
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,7 +41,9 @@ _CALL_SECONDS = 1.0
 _REPLICA_SECONDS = 0.1  # a replica in another zone confirms within one or two milliseconds
 _LOOK_SECONDS = 2.0
 _LOOK_CLOSELY_SECONDS = 0.2  # while a primary is silent: the next one is found this late at most
-_CONNECTIONS = 64  # to each node
+_CONNECTIONS = 64  # to each node, for calls; others wait for one to be done
+_LOOKS = 4  # connections beside these, for asking a node how it is while calls have all the others
+_PLACE_SECONDS = 0.2  # and this long: a call takes a millisecond
 
 _SILENT = (RedisConnectionError, RedisTimeoutError, OSError, TimeoutError)
 
@@ -57,6 +60,9 @@ class Redis:
         self._seeds = seeds
         self._connect = connect
         self._nodes: dict[str, Node] = {}
+        self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(_CONNECTIONS)
+        )
         self._map = SlotMap({})
         self._silent: set[str] = set()
         self._looked = asyncio.Event()
@@ -119,8 +125,13 @@ class Redis:
 
         return await self.run(operation, key, and_wait)
 
-    async def get_stale(self, key: str, *, seconds: float = _CALL_SECONDS) -> bytes | None:
+    async def read_stale(
+        self, key: str, command: Callable[[Any], object], *, seconds: float = _CALL_SECONDS
+    ) -> list[Any]:
         """Reads from a replica: right up to the replication lag, also while the primary is gone.
+
+        `command` puts one reading command, or a few, into the pipeline that it is given; returns
+        their answers. All keys must be in the slot of `key`.
 
         A read does no harm: one that fails is sent again, for as long as there is time.
 
@@ -128,13 +139,13 @@ class Redis:
             StoreUnavailable: no replica answered within `seconds` either.
         """
 
-        async def read(node: Node) -> Any:
+        async def read(node: Node) -> list[Any]:
             async with node.pipeline(transaction=False) as pipeline:
                 pipeline.readonly()
-                pipeline.get(key)
-                return (await pipeline.execute())[1]
+                command(pipeline)
+                return (await pipeline.execute())[1:]
 
-        async def at_some_replica() -> bytes | None:
+        async def at_some_replica() -> list[Any]:
             while True:
                 replicas = (await self._shard(key)).replicas
                 # The last word there is: better to ask one that was silent than to ask nobody.
@@ -142,16 +153,14 @@ class Redis:
                 if some:
                     node = random.choice(some)  # noqa: S311 - no secret
                     try:
-                        value = await read(self._node(node))
+                        return await self._in_place(node, read)
                     except (RedisError, RuntimeError, *_SILENT) as error:
                         log.info("redis: a replica failed", extra={"node": node, "why": str(error)})
-                    else:
-                        return value if isinstance(value, bytes) else None
                 # One that is just becoming the primary is neither: the next look will tell.
                 self._look_now.set()
                 await asyncio.sleep(_LOOK_CLOSELY_SECONDS / 4)
 
-        return await self._measured("get_stale", at_some_replica, seconds)
+        return await self._measured("read_stale", at_some_replica, seconds)
 
     async def keep_looking(self) -> None:
         """Keeps the map of the cluster current; until cancelled."""
@@ -191,16 +200,35 @@ class Redis:
         if address in self._silent:  # looked after meanwhile; nobody need wait for it
             raise StoreUnavailable(f"Redis: {address} does not answer")
         try:
-            return await command(self._node(address))
+            return await self._in_place(address, command)
         except MovedError as moved:
             self._look_now.set()
-            return await command(self._node(f"{moved.host}:{moved.port}"))
+            return await self._in_place(f"{moved.host}:{moved.port}", command)
         except RuntimeError:  # uvloop's word for a dead pooled connection: nothing was sent
-            return await command(self._node(address))
+            return await self._in_place(address, command)
         except _SILENT:
             self._silent.add(address)
             self._look_now.set()
             raise
+
+    async def _in_place(self, address: str, command: Callable[[Node], Awaitable[T]]) -> T:
+        """Runs a command once there is a connection for it.
+
+        The library would refuse it at once, in the words of a node that is away.
+
+        Raises:
+            StoreUnavailable: every connection was busy for the whole wait.
+        """
+        places = self._places[address]
+        try:
+            async with asyncio.timeout(_PLACE_SECONDS if places.locked() else None):
+                await places.acquire()
+        except TimeoutError:
+            raise StoreUnavailable(f"Redis: {address} has too many calls under way") from None
+        try:
+            return await command(self._node(address))
+        finally:
+            places.release()
 
     def _node(self, address: str) -> Node:
         node = self._nodes.get(address)
@@ -230,7 +258,7 @@ def _node(address: str, password: SecretStr) -> Node:
         socket_timeout=_SOCKET_SECONDS,
         socket_connect_timeout=_SOCKET_SECONDS,
         retry=Retry(NoBackoff(), 0),
-        max_connections=_CONNECTIONS,
+        max_connections=_CONNECTIONS + _LOOKS,
         driver_info=None,
     )
     node.response_callbacks.pop("CLUSTER NODES")  # the map is read from the answer as it is

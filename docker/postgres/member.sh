@@ -15,4 +15,13 @@ if [ ! -e /data/member ]; then
   case $INSTANCE in *-b-*) sleep 3 ;; *-c-*) sleep 6 ;; esac
 fi
 
+# What all members must agree on is etcd's once the cluster is made: a new image's number of connections
+# is told to it before Postgres starts, once. Where etcd does not answer, the next start tells it.
+connections=$(sed -n 's/^ *max_connections: *//p' /etc/holdfast/patroni.yaml)
+if [ -e /data/member ] && [ "$connections" != "$(cat /data/connections 2>/dev/null)" ]; then
+  if timeout 20 bash /etc/holdfast/ctl.sh edit-config --force --quiet --pg "max_connections=$connections"; then
+    echo "$connections" >/data/connections
+  fi
+fi
+
 exec patroni /etc/holdfast/patroni.yaml

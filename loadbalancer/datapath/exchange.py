@@ -23,9 +23,10 @@ from loadbalancer.datapath.upload import Upload
 from loadbalancer.pools.affinity import Tie
 from loadbalancer.pools.retry import Failure
 from loadbalancer.wire.body import Body, UntilClose
+from loadbalancer.wire.canonical import CONTINUE
 from loadbalancer.wire.framing import AT_ONCE, Framing, framing
 from loadbalancer.wire.reject import Reject
-from loadbalancer.wire.response import FINAL, SWITCHING, ResponseHead
+from loadbalancer.wire.response import CONTINUING, FINAL, SWITCHING, ResponseHead
 
 _CALLER_LEFT: Final = 499
 """nginx's number for it; nobody sees it but the log."""
@@ -56,12 +57,16 @@ class Exchange(Tries):
         if head.length == 0:
             self._admit(now)
             return rest
-        self._upload = Upload(front.body_of(head), self.pool.settings.retry.keep_body)
+        keep_body = self.pool.settings.retry.keep_body
+        self._upload = Upload(front.body_of(head), keep_body)
         self._expect_body(now)
         if rest:
             rest = self.receive(rest)
-        if self.phase is RECEIVING and head.expects_continue:
+        elif head.expects_continue and head.length is not None and head.length > keep_body:
+            self._asks_leave = True
             self._admit(now)
+        elif head.expects_continue:
+            self._caller.write(CONTINUE)  # it is received whole before anybody is asked
         return rest
 
     def receive(self, data: bytes) -> bytes:
@@ -73,6 +78,7 @@ class Exchange(Tries):
             return b""
         if upload is None:
             return data
+        self._asks_leave = False
         try:
             out = upload.feed(data)
         except Reject as reject:
@@ -94,8 +100,8 @@ class Exchange(Tries):
 
     # ---- the instance -------------------------------------------------------------------------
 
-    def link_lost(self) -> None:
-        """The connection to the instance is gone."""
+    def link_lost(self, *, broken: bool = True) -> None:
+        """The connection to the instance is gone; in good order, unless it is `broken`."""
         link, self._link = self._link, None
         now = clock()
         if self.phase is SENT:
@@ -104,7 +110,9 @@ class Exchange(Tries):
         elif self.phase is TUNNEL:
             self._end(now)
             self._caller.done(now, keep=False)
-        elif self._framing is not None and isinstance(self._framing.body, UntilClose):
+        elif (
+            not broken and self._framing is not None and isinstance(self._framing.body, UntilClose)
+        ):
             self._caller.write(self._framing.end)
             self._complete(now)
         else:
@@ -156,7 +164,8 @@ class Exchange(Tries):
             self._complete(now)
         elif way.body is None:
             caller.write(data)
-            self._reusable = self._reusable and not rest
+            # One that sends the body all the same would answer the next caller with it.
+            self._reusable = self._reusable and not (rest or head.chunked or head.length)
             self._complete(now)
         else:
             self._pass_back(way, way.body, rest, data, now)
@@ -166,6 +175,9 @@ class Exchange(Tries):
         if head.status == SWITCHING:
             self._tunnel(head, rest)
             return False
+        if head.status == CONTINUING and self._asks_leave:
+            self._asks_leave = False
+            self._expect_body(clock())
         if self.head.minor:  # HTTP/1.0 does not know them
             self._caller.write(self._front.hop.interim(head))
         return True
@@ -225,7 +237,8 @@ class Exchange(Tries):
             self.due = now + self.pool.settings.stall
 
     def _tunnel(self, head: ResponseHead, rest: bytes) -> None:
-        if not self.head.upgrade or self.receiving:
+        asked = self.head.upgrade.lower().replace(b" ", b"").split(b",")
+        if not head.upgrade or head.upgrade.lower() not in asked or self.receiving:
             self.nonsense()
             return
         now = clock()
@@ -234,6 +247,9 @@ class Exchange(Tries):
         self.answered_at = now
         self.due = now + self._front.settings.tunnel_idle
         self._caller.write(self._front.hop.switching(head) + rest)
+        early = self._caller.early()
+        if early and self._link is not None:
+            self._link.write(early)
 
     # ---- from outside -------------------------------------------------------------------------
 

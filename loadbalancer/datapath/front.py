@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import ssl
 from collections.abc import Callable
+from time import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from loadbalancer.wire.body import Body, ChunkedBody, LengthBody
@@ -88,16 +89,19 @@ class Front:
     def reconfigure(
         self, settings: FrontSettings, routes: Routes, hop: Hop, served_by: str, limits: Limits
     ) -> None:
-        """Another configuration, for the next request of every connection."""
+        """Another configuration, for the next request of every connection.
+
+        But for how big a head may be: that is so for the next connection.
+        """
         self.settings = settings
         self.routes = routes
         self.hop = hop
         self.served_by = served_by
         self.limits = limits
-        self.parser = RequestParser(limits)
+        upgrades = frozenset(name.lower().encode() for name in settings.upgrades)
+        self.parser = RequestParser(limits, upgrades)
         self.trailers = Lines(REQUEST_KINDS)
         self.trust = Trust(settings.trusted)
-        self.upgrades = {name.lower().encode() for name in settings.upgrades}
 
     @property
     def address(self) -> tuple[str, int]:
@@ -107,6 +111,7 @@ class Front:
     def tick(self) -> None:
         """To be called once a second."""
         self.log_left = self.settings.access_log_lines
+        self.hop.tell_time(time())
 
     def body_of(self, head: RequestHead) -> Body:
         """Reads the body of a request that has one."""

@@ -71,7 +71,7 @@ class Late(Asker):
         self._tries.drop_late(self, f"status {head.status}", now)
         return False
 
-    def link_lost(self) -> None:
+    def link_lost(self, *, broken: bool = True) -> None:  # noqa: ARG002 - either way
         """It will have no answer."""
         self._tries.late_failed(self, Failure.RESET)
 

@@ -64,6 +64,9 @@ class CallerSide(Side, Protocol):
     """What it says of who asked before it is believed."""
     stuck: bool
 
+    def early(self) -> bytes:
+        """What was sent after the request and is not served yet: none of it will be a request."""
+
     def done(self, now: float, *, keep: bool) -> None:
         """The answer is complete."""
 
@@ -77,6 +80,8 @@ class LinkSide(Side, Protocol):
     """A connection to an instance."""
 
     __slots__ = ()
+
+    stuck: bool
 
     @property
     def stale(self) -> bool:
@@ -120,8 +125,8 @@ class Asker(Protocol):
     def nonsense(self) -> None:
         """The answer broke the rules."""
 
-    def link_lost(self) -> None:
-        """The connection is gone."""
+    def link_lost(self, *, broken: bool = True) -> None:
+        """The connection is gone; in good order, unless it is `broken`."""
 
     def link_half_closed(self) -> bool:
         """The instance will send no more; gives whether it may still want to hear something."""

@@ -8,16 +8,18 @@ sweep looks at what is overdue (see `Network.sweep`).
 from __future__ import annotations
 
 import asyncio
+from socket import SO_LINGER, SOL_SOCKET
+from struct import pack
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Final, cast
 
+from loadbalancer.datapath.backlog import Backlog
 from loadbalancer.datapath.exchange import Exchange
 from loadbalancer.datapath.problems import NO_ROUTE, SLOW_HEAD
 from loadbalancer.datapath.sides import DONE, CallerSide, LinkSide
 from loadbalancer.wire.canonical import details
-from loadbalancer.wire.heads import HeadReader
+from loadbalancer.wire.connection import Answers, Requests
 from loadbalancer.wire.reject import Problem, Reject
-from loadbalancer.wire.response import ResponseParser
 
 if TYPE_CHECKING:
     from loadbalancer.datapath.front import Front
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _NEVER: Final = float("inf")
 _UNAVAILABLE: Final = 503
+_RESET: Final = pack("ii", 1, 0)
+"""To close without waiting for what is unsent: the other side is told that something broke."""
 _HELD: Final = 65_536
 """Bytes of pipelined requests that wait in memory; beyond, the caller is not read."""
 _LINGER_SECONDS: Final = 1.0
@@ -95,18 +99,21 @@ class Wire:
 
 
 class Caller(Wire, CallerSide):
-    """A connection from a caller: its requests are served one after the other, in order."""
+    """A connection from a caller: its requests are served one after the other, in order.
 
-    __slots__ = ("_busy", "_ended", "_front", "_held", "_in_head", "_linger_until", "_lingering",
-                 "_read", "_reader", "exchange", "peer", "trusted")  # fmt: skip
+    What it sends ahead waits in the backlog, and beyond a bound it is not read; nor is the next
+    request begun while the answers before are not taken. So whoever pipelines costs others nothing.
+    """
+
+    __slots__ = ("_backlog", "_busy", "_ended", "_front", "_in_head", "_linger_until",
+                 "_lingering", "_requests", "exchange", "peer", "trusted")  # fmt: skip
 
     def __init__(self, front: Front, announced: tuple[Address, Address] | None = None) -> None:
         """`announced`: from where and to where, if somebody we trust said so."""
         super().__init__()
         self._front = front
-        self._reader = HeadReader(front.limits, skips_empty_line=True)
-        self._read = front.parser.read
-        self._held = b""
+        self._requests = Requests(front.limits)
+        self._backlog = Backlog()
         self._busy = False
         self._in_head = False
         self._ended = False
@@ -134,43 +141,69 @@ class Caller(Wire, CallerSide):
         """Bytes of a head, of a body, or of requests that have to wait."""
         exchange = self.exchange
         if exchange is None:
-            if self._lingering:
-                return
-            self._serve(data)
+            if not self._lingering:
+                self._take(data)
             return
         if exchange.receiving:
             data = exchange.receive(data)
             if exchange.phase is DONE and not self._lingering:
-                self._serve(data)
+                self._take(data)
                 return
         if data and not self._lingering:
-            self._held += data
-            if len(self._held) > _HELD:
-                self.pause()
+            self._hold(data)
+
+    def _take(self, data: bytes) -> None:
+        """Bytes of the next request, unless that has to wait."""
+        if self.stuck or self._backlog.size:
+            self._hold(data)
+        else:
+            self._serve(data)
+
+    def _hold(self, data: bytes) -> None:
+        self._backlog.add(data)
+        if self._backlog.size > _HELD:
+            self.pause()
 
     def _serve(self, data: bytes) -> None:
         """Begins as many requests as end at once; the others end by `done`."""
-        front = self._front
+        front, backlog, requests = self._front, self._backlog, self._requests
         self._busy = True
-        while data and self.exchange is None and not self._lingering:
-            head: RequestHead | None = None
+        while data and self.exchange is None and not (self.stuck or self._lingering):
             try:
-                raw = self._reader.cut(data)
-                if raw is None:
-                    self._await_head()
-                    break
-                self._in_head = False
-                head = self._read(raw)
+                head = requests.read(data, front.parser)
             except Reject as reject:
                 front.rejected += 1
                 self.refuse(reject.problem, head=None, keep=False, now=clock())
                 break
-            data = self._begin(head, self._reader.rest)
+            if head is None:
+                self._await_head()
+                data = backlog.take()
+                continue
+            self._in_head = False
+            data = self._begin(head, requests.rest)
+            if backlog.size and not data and self.exchange is None:
+                data = backlog.take()
+        if data and not self._lingering:
+            backlog.put_back(data)
         self._busy = False
+        if self.exchange is None and not self._lingering:
+            self._rest(clock())
+
+    def _rest(self, now: float) -> None:
+        """All that came is served, or waits for the caller to take its answers."""
+        if self._ended and not self._backlog.size:
+            self._close(now)
+        elif not self._reading:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Reads more, once little enough waits."""
+        if self._backlog.size <= _HELD:
+            self.resume()
 
     def _await_head(self) -> None:
         """From the first byte of a head on, its last one is due; more bytes give no more time."""
-        if not self._in_head and self._reader.begun:
+        if not self._in_head and self._requests.begun:
             self._in_head = True
             self.due = clock() + self._front.settings.head
 
@@ -184,14 +217,11 @@ class Caller(Wire, CallerSide):
             keep = head.keep_alive and head.length == 0 and not front.draining
             self.refuse(NO_ROUTE, head=head, request_id=head.request_id, keep=keep, now=clock())
             return rest
-        if head.upgrade and head.upgrade.lower() not in front.upgrades:
-            head.upgrade = b""
         exchange = self.exchange = Exchange(self, front, pool, head, clock())
         rest = exchange.begin(rest)
-        if exchange.phase is DONE:
-            return rest
-        self._held = rest
-        return b""
+        while self._backlog.size and exchange.receiving and exchange.phase is not DONE:
+            rest = exchange.receive(self._backlog.take())  # its body came in several pieces
+        return rest
 
     def done(self, now: float, *, keep: bool) -> None:
         """The answer is complete; with `keep` the next request may follow."""
@@ -199,18 +229,19 @@ class Caller(Wire, CallerSide):
         self._finish(now, keep=keep)
 
     def _finish(self, now: float, *, keep: bool) -> None:
-        if self._ended and not (keep and self._held):
-            self._close(now)
-            return
         if not keep:
-            self._linger(now)
+            if self._ended:
+                self._close(now)
+            else:
+                self._linger(now)
             return
         self.due = now + self._front.settings.idle
-        if not self._reading:
-            self.resume()
-        if self._held and not self._busy:
-            held, self._held = self._held, b""
-            self._serve(held)
+        if self._busy:
+            return
+        if self._backlog.size:
+            self._serve(self._backlog.take())
+        elif self._ended or not self._reading:
+            self._rest(now)
 
     def refuse(
         self,
@@ -247,7 +278,7 @@ class Caller(Wire, CallerSide):
 
     def _begin_lingering(self, now: float) -> None:
         self._lingering = True
-        self._held = b""
+        self._backlog.clear()
         self.due = now + _LINGER_SECONDS
         self._linger_until = now + self._front.settings.idle
 
@@ -269,6 +300,18 @@ class Caller(Wire, CallerSide):
             self.due = now + _LINGER_SECONDS
         else:
             self.drop()
+
+    def drop(self) -> None:
+        """Ends at once; within an answer by a reset, since an end in order might complete it."""
+        if self.exchange is not None and self._transport is not None:
+            sock = self._transport.get_extra_info("socket")
+            if sock is not None:
+                sock.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+        super().drop()
+
+    def early(self) -> bytes:
+        """What it sent before it was told that the connection is a tunnel."""
+        return self._backlog.take_all()
 
     @property
     def busy(self) -> bool:
@@ -302,6 +345,8 @@ class Caller(Wire, CallerSide):
         self.stuck = False
         if self.exchange is not None:
             self.exchange.hold_back_instance(stuck=False)
+        elif self._backlog.size and not self._busy:
+            self._serve(self._backlog.take())
 
     def eof_received(self) -> bool:
         """The caller will send no more; it may still want its answer."""
@@ -322,13 +367,12 @@ class Caller(Wire, CallerSide):
 class Link(Wire, LinkSide):
     """A connection to an instance: carries one request at a time, and rests in between."""
 
-    __slots__ = ("_asker", "_counted", "_instance", "_parser", "_reader", "_used", "heard")
+    __slots__ = ("_answers", "_asker", "_counted", "_instance", "_used", "heard")
 
-    def __init__(self, instance: Instance, parser: ResponseParser, reader: HeadReader) -> None:
+    def __init__(self, instance: Instance, answers: Answers) -> None:
         super().__init__()
         self._instance = instance
-        self._parser = parser
-        self._reader = reader
+        self._answers = answers
         self._asker: Asker | None = None
         self._counted = False
         self._used = False
@@ -386,15 +430,15 @@ class Link(Wire, LinkSide):
         if asker.answering:
             asker.answer_data(data)
             return
+        answers, method = self._answers, asker.head.method
         try:
-            raw = self._reader.cut(data)
-            while raw is not None:
-                head = self._parser.read(raw, asker.head.method)
-                rest = self._reader.rest
+            head = answers.read(data, method)
+            while head is not None:
+                rest = answers.rest
                 interim = asker.answer(head, rest)
                 if not interim:
                     return
-                raw = self._reader.cut(rest) if rest else None
+                head = answers.read(rest, method) if rest else None
         except Reject:
             asker.nonsense()
 
@@ -414,14 +458,14 @@ class Link(Wire, LinkSide):
         """The instance will send no more; in a tunnel it may still listen."""
         return self._asker is not None and self._asker.link_half_closed()
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
         """The connection to the instance has gone."""
         if self._counted:
             self._instance.connections -= 1
         self._transport = None
         asker, self._asker = self._asker, None
         if asker is not None:
-            asker.link_lost()
+            asker.link_lost(broken=error is not None)
         elif self in self._instance.idle:
             self._instance.idle.remove(self)
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 SERVER_ERROR: Final = 500
 _UNAVAILABLE: Final = 503
-
+_DEADLINE_MISSED: Final = 504
 
 _LATE: Final = "late"
 _OVERTAKEN: Final = "another was answered first"
@@ -67,10 +67,10 @@ class Tries(Asker):
     """
 
     __slots__ = (
-        "_admitted", "_caller", "_deadline", "_failures", "_framing", "_front", "_head_bytes",
-        "_keep", "_lates", "_link", "_reusable", "_seconds", "_upload", "admitted_at",
-        "answered_at", "began", "dialing", "due", "head", "instance", "past", "phase",
-        "placed_at", "pool", "request_id", "sent_at", "status", "tie", "tried_at", "tries",
+        "_admitted", "_asks_leave", "_caller", "_deadline", "_failures", "_framing", "_front",
+        "_head_bytes", "_keep", "_lates", "_link", "_reusable", "_seconds", "_upload",
+        "admitted_at", "answered_at", "began", "dialing", "due", "head", "instance", "past",
+        "phase", "placed_at", "pool", "request_id", "sent_at", "status", "tie", "tried_at", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +96,8 @@ class Tries(Asker):
         self._deadline = 0.0
         self._head_bytes = b""
         self._admitted = False
+        self._asks_leave = False
+        """Its body, too long to be kept, comes once the instance says 100."""
         self._link: LinkSide | None = None
         self._failures: Failures | None = None
         self._lates: tuple[Late, ...] = ()
@@ -116,7 +118,12 @@ class Tries(Asker):
         if not self.request_id:
             self.request_id = front.hop.request_id()
         self._head_bytes = front.hop.request(
-            head, self.request_id, caller.peer, pool.host, trusted=caller.trusted
+            head,
+            self.request_id,
+            caller.peer,
+            pool.host,
+            trusted=caller.trusted,
+            asks_leave=self._asks_leave,
         )
         if pool.affinity is not None:
             self.tie = pool.affinity.read(head, self.client)
@@ -175,7 +182,7 @@ class Tries(Asker):
     def _expect_answer(self, now: float) -> None:
         upload, instance = self._upload, self.instance
         if upload is not None:
-            if not upload.done:
+            if not (upload.done or self._asks_leave):
                 self._expect_body(now)
                 return
             if not upload.whole:  # patience with the answer begins when a long body ends
@@ -242,11 +249,13 @@ class Tries(Asker):
     def _another(self, failure: Failure, now: float) -> Instance | None:
         """Blames the instance, and finds the one for another try, if there may be one."""
         self._blame(failure, now)
-        if now >= self._deadline or self._failures is None or self.instance is None:
+        failed = self.instance
+        if now >= self._deadline or failed is None:
             return None
+        self._failures = self._failures or Failures(self.pool, self.tie)
         return self._failures.another(
             failure,
-            self.instance,
+            failed,
             now,
             repeatable=self.head.repeatable,
             whole=self._whole,
@@ -254,16 +263,31 @@ class Tries(Asker):
         )
 
     def _blame(self, failure: Failure, now: float) -> None:
-        if self.instance is not None:
-            self._failures = self._failures or Failures(self.pool, self.tie)
-            self._failures.add(self.instance, failure, now)
+        instance = self.instance
+        if instance is None or (failure is Failure.TIMEOUT and self._hurried(instance, now)):
+            return
+        self._failures = self._failures or Failures(self.pool, self.tie)
+        self._failures.add(instance, failure, now)
+
+    def _hurried(self, instance: Instance, now: float) -> bool:
+        """Did its caller want it sooner than we would have asked for? That proves nothing.
+
+        Anybody may send X-Request-Timeout-Ms: it must not bring an instance out of its pool.
+        """
+        return self.head.timeout_ms is not None and now - self.sent_at < instance.patience
 
     def _erred(self, instance: Instance, head: ResponseHead, now: float) -> bool:
         """An answer that says `my fault`: is somebody else asked instead of passing it on?"""
         settings = self.pool.settings
         if not (settings.retry.errors and head.status in settings.eject.statuses):
             return False
-        if _decided(head) or not self._received or not self.pool.another_does_better(instance):
+        missed = head.status == _DEADLINE_MISSED and self._hurried(instance, now)
+        if (
+            missed
+            or _decided(head)
+            or not self._received
+            or not self.pool.another_does_better(instance)
+        ):
             return False
         other = self._another(Failure.ERROR, now)
         if other is None:
@@ -330,6 +354,8 @@ class Tries(Asker):
     def judge(self, instance: Instance, head: ResponseHead, now: float) -> None:
         """The instance has answered: well, or not."""
         status = head.status
+        if status == _DEADLINE_MISSED and self._hurried(instance, now):
+            return
         if status >= SERVER_ERROR:
             self.pool.erred(instance, status, now, decided=_decided(head))
         elif instance.ejection.failures or instance.ejection.errors:
@@ -350,8 +376,10 @@ class Tries(Asker):
     def expired(self, now: float) -> None:
         """`due` has passed."""
         phase = self.phase
-        if phase is RECEIVING or (phase is SENT and not self._received):
+        if phase is RECEIVING:
             self._give_up(problems.SLOW_BODY)
+        elif phase is SENT and not self._received and not self._asks_leave:
+            self._body_late(now)
         elif phase is WAITING:
             self._give_up(problems.WAITED_TOO_LONG)
         elif phase is CONNECTING:
@@ -363,9 +391,16 @@ class Tries(Asker):
             blameless = phase is TUNNEL or self._caller.stuck
             self._cut_off(now, None if blameless else Failure.TIMEOUT)
 
+    def _body_late(self, now: float) -> None:
+        """A body does not go on: its sender is slow, or the instance does not take it."""
+        if self._link is not None and self._link.stuck:
+            self._try_failed(Failure.TIMEOUT, now)
+        else:
+            self._give_up(problems.SLOW_BODY)
+
     def hurry(self) -> None:
         """The instance has fallen silent: what is not answered yet is late by now."""
-        if self.phase is SENT and self._received:
+        if self.phase is SENT and (self._received or self._asks_leave):
             self.due = 0.0
 
     # ---- the end ------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from loadbalancer.datapath import tunnel
 from loadbalancer.datapath.sockets import Caller, Link, pooled
 from loadbalancer.listeners.doors import Door, NotToBeHad, Service
-from loadbalancer.wire.heads import HeadReader
+from loadbalancer.wire.connection import Answers
 from loadbalancer.wire.response import ResponseParser
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Network:
         return task.cancel
 
     async def _connect(self, instance: Instance, asker: Asker) -> None:
-        link = Link(instance, self._parser, HeadReader(self._limits))
+        link = Link(instance, Answers(self._limits, self._parser))
         try:
             loop = asyncio.get_running_loop()
             protocol = cast("asyncio.Protocol", link)

@@ -54,9 +54,12 @@ class Failures:
             tries: made so far, in which the request was sent.
         """
         pool = self._pool
+        over = failure is not Failure.TIMEOUT
+        failed.in_flight -= over  # a try that is over leaves its place to the next one
         other = pool.pick(self._instances, self._tie)
         if other is None and repeatable and failure is Failure.CONNECT:
             other = pool.pick(self._unreachable, self._tie)
+        failed.in_flight += over
         if other is None:
             return None
         verdict = decide(

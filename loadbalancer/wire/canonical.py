@@ -6,6 +6,7 @@ import json
 import secrets
 from email.utils import formatdate
 from http import HTTPStatus
+from time import time
 from typing import Final
 
 from loadbalancer.wire.forwarded import Teller
@@ -21,11 +22,17 @@ class Hop:
     """Who we are: what a listener adds to the heads that pass it."""
 
     def __init__(self, name: str, scheme: str = "http") -> None:
-        self.via = b"Via: 1.1 " + name.encode()
+        self._via = b"Via: 1.0 " + name.encode(), b"Via: 1.1 " + name.encode()
+        self._date = b""
+        self.tell_time(time())
         self.scheme = scheme.encode()
         self._tell = Teller(self.scheme)
         self._ids = secrets.token_hex(4).encode()
         self._count = 0
+
+    def tell_time(self, now: float) -> None:
+        """Seconds since 1970, once a second: for answers that have no date (RFC 9110, 6.6.1)."""
+        self._date = b"Date: " + formatdate(now, usegmt=True).encode()
 
     def request_id(self) -> bytes:
         """A new one, for a request that came without."""
@@ -40,6 +47,7 @@ class Hop:
         fallback_host: bytes,
         *,
         trusted: bool = False,
+        asks_leave: bool = False,
     ) -> bytes:
         """The head of a request, but for its last lines, which change with each try.
 
@@ -49,6 +57,7 @@ class Hop:
             peer: who asks.
             fallback_host: for a caller of HTTP/1.0 that named none.
             trusted: what the peer says of who asked before it is kept and added to.
+            asks_leave: the body comes once the instance has said 100.
         """
         host = head.host or fallback_host
         lines = [
@@ -61,12 +70,12 @@ class Hop:
             lines += self._tell.further(head, peer, host)
         else:
             lines.append(self._tell.known.get((peer, host)) or self._tell.first(peer, host))
-        lines.append(self.via)
+        lines.append(self._via[head.minor])
         if head.length is None:
             lines.append(b"Transfer-Encoding: chunked")
         elif head.length or head.method in (b"POST", b"PUT", b"PATCH"):
             lines.append(b"Content-Length: %d" % head.length)
-        if head.expects_continue:
+        if asks_leave:
             lines.append(b"Expect: 100-continue")
         if head.upgrade:
             lines.append(b"Connection: Upgrade\r\nUpgrade: " + head.upgrade)
@@ -74,7 +83,12 @@ class Hop:
 
     def response(self, head: ResponseHead, *, chunked: bool, connection: bytes) -> bytes:
         """The head of an answer. `connection` is the Connection field's value, or empty."""
-        lines = [head.line, *head.plain, self.via]
+        usual = head.dated and not (chunked or connection)
+        if usual and head.writer is self:
+            return head.written
+        lines = [head.line, *head.plain, self._via[head.minor]]
+        if not head.dated:
+            lines.append(self._date)
         if chunked:
             lines.append(b"Transfer-Encoding: chunked")
         elif head.length is not None and head.status != NO_CONTENT:
@@ -82,16 +96,19 @@ class Hop:
         if connection:
             lines.append(b"Connection: " + connection)
         lines.append(_CRLF)
-        return _CRLF.join(lines)
+        written = _CRLF.join(lines)
+        if usual:
+            head.writer, head.written = self, written
+        return written
 
     def interim(self, head: ResponseHead) -> bytes:
         """An answer of the 1xx class, which another one follows."""
-        return _CRLF.join((head.line, *head.plain, self.via, _CRLF))
+        return _CRLF.join((head.line, *head.plain, self._via[head.minor], _CRLF))
 
     def switching(self, head: ResponseHead) -> bytes:
         """The last answer before a tunnel."""
         upgrade = b"Connection: Upgrade\r\nUpgrade: " + head.upgrade
-        return _CRLF.join((head.line, *head.plain, self.via, upgrade, _CRLF))
+        return _CRLF.join((head.line, *head.plain, self._via[head.minor], upgrade, _CRLF))
 
 
 def details(

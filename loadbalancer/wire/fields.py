@@ -32,6 +32,8 @@ KEY: Final = 10
 FORWARDED_FOR: Final = 11
 FORWARDED_OTHER: Final = 12
 """X-Forwarded-Proto, -Host, -Port and Forwarded: kept only where the caller is trusted."""
+MAX_FORWARDS: Final = 13
+DATE: Final = 14
 
 _FRAMING: Final = {
     b"content-length": LENGTH,
@@ -51,13 +53,14 @@ REQUEST_KINDS: Final = {
     b"x-request-id": REQUEST_ID,
     b"x-request-timeout-ms": TIMEOUT,
     b"idempotency-key": KEY,
+    b"max-forwards": MAX_FORWARDS,
     b"x-forwarded-for": FORWARDED_FOR,
     b"x-forwarded-proto": FORWARDED_OTHER,
     b"x-forwarded-host": FORWARDED_OTHER,
     b"x-forwarded-port": FORWARDED_OTHER,
     b"forwarded": FORWARDED_OTHER,
 }
-RESPONSE_KINDS: Final = {**_FRAMING, b"proxy-authenticate": HOP}
+RESPONSE_KINDS: Final = {**_FRAMING, b"proxy-authenticate": HOP, b"date": DATE}
 
 # Seldom the same twice, and secret or big: not worth a place in the memo.
 _UNIQUE: Final = frozenset(
@@ -72,7 +75,7 @@ _UNIQUE: Final = frozenset(
 )
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-_VALUE_BYTES: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_CONTROL = re.compile(rb"[^\t\x20-\x7e\x80-\xff]").search
 
 # Named by Connection, these would take the message's own meaning away.
 _NEVER_HOP = frozenset({b"host", b"content-length", b"transfer-encoding", b"trailer"})
@@ -124,15 +127,13 @@ def is_kept(options: Options, minor: int) -> bool:
 class Lines:
     """Checks field lines and tells those with a meaning to us from those without."""
 
-    __slots__ = ("_kinds", "_names", "_plain", "_special", "unique")
+    __slots__ = ("_kinds", "_names", "_plain", "_special")
 
     def __init__(self, kinds: dict[bytes, int]) -> None:
         self._kinds = kinds
         self._plain: dict[bytes, bytes] = {}
         self._special: dict[bytes, Field] = {}
         self._names: dict[bytes, tuple[int, bool]] = {}
-        self.unique = False
-        """Did a head have a line that is not remembered, since this was last set?"""
 
     def sort(self, lines: list[bytes]) -> tuple[list[bytes], list[Field]]:
         """Canonical plain lines in their order, and the fields that have a meaning to us.
@@ -148,14 +149,19 @@ class Lines:
             if canonical is not None:
                 plain.append(canonical)
                 continue
-            field = special_known.get(line) or self._learn(line)
+            field = special_known.get(line) or self.learn(line)
             if field[0] == PLAIN:
                 plain.append(field[1])
             else:
                 special.append(field)
         return plain, special
 
-    def _learn(self, line: bytes) -> Field:
+    def learn(self, line: bytes) -> Field:
+        """Reads a line that need not have been seen before.
+
+        Raises:
+            Reject: it is not a field line (RFC 9112, section 5).
+        """
         name, colon, rest = line.partition(b":")
         verdict = self._names.get(name)
         if verdict is None:
@@ -163,14 +169,12 @@ class Lines:
         elif not colon:
             raise bad("A field line has no colon")
         value = rest.strip(b" \t")
-        if value.translate(None, _VALUE_BYTES):
+        if _CONTROL(value):
             raise bad("A field value has a control character")
         kind, memorable = verdict
         written = line if rest == b" " + value else name + b": " + value
         field = (kind, written, value)
-        if not memorable:
-            self.unique = True
-        elif len(line) <= _MEMO_LINE_BYTES:
+        if memorable and len(line) <= _MEMO_LINE_BYTES:
             if len(self._plain) + len(self._special) >= _MEMO_LINES:
                 self._plain.clear()
                 self._special.clear()

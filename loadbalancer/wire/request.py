@@ -6,6 +6,7 @@ Section numbers are those of RFC 9112 where no other is named.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
@@ -20,6 +21,7 @@ from loadbalancer.wire.fields import (
     HOST,
     KEY,
     LENGTH,
+    MAX_FORWARDS,
     REQUEST_ID,
     TIMEOUT,
     UPGRADE,
@@ -28,22 +30,19 @@ from loadbalancer.wire.fields import (
 )
 from loadbalancer.wire.heads import has_bare_newline, lines_of
 from loadbalancer.wire.limits import Limits
-from loadbalancer.wire.memo import Memo
 from loadbalancer.wire.reject import Reject, bad
 
 # RFC 3986, and in the query what browsers leave as it is (URL standard, query percent-encode set).
 _PATH = rb"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*"
 _QUERY = rb"(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@%/?\[\]{}|^`\\]*)?"
-_TARGET_BYTES: Final = b"-._~!$&'()*+,;=:@%/?" + bytes(
-    [*range(0x30, 0x3A), *range(0x41, 0x5B), *range(0x61, 0x7B)]
-)
 _TARGET = re.compile(_PATH + _QUERY).fullmatch
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)((?:/[^?]*)?(?:\?.*)?)", re.IGNORECASE).fullmatch
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
 # Of what RFC 3986 allows in a name, only what names are made of: a comma would be read as a list.
 _HOST = re.compile(rb"([A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?").fullmatch
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,128}").fullmatch
-_MILLISECONDS = re.compile(rb"[0-9]{1,9}").fullmatch
+is_request_id = re.compile(rb"[A-Za-z0-9._\-]{1,128}").fullmatch
+"""What may be a name for a request: it ends up in logs."""
+_MILLISECONDS = _HOPS = re.compile(rb"[0-9]{1,9}").fullmatch
 _MAX_METHOD: Final = 32
 _MAX_PORT: Final = 65_535
 
@@ -98,6 +97,24 @@ class RequestHead:
         self.forwarded_for = b""
         self.forwarded: list[bytes] | None = None
 
+    def but(
+        self, method: bytes, target: bytes, plain: list[bytes], request_id: bytes
+    ) -> RequestHead:
+        """The same with another method and path, and other values of fields that are passed on."""
+        head = RequestHead(method, target, self.minor, plain)
+        head.request_id = request_id
+        head.host = self.host
+        head.host_name = self.host_name
+        head.length = self.length
+        head.keep_alive = self.keep_alive
+        head.keyed = self.keyed
+        head.expects_continue = self.expects_continue
+        head.upgrade = self.upgrade
+        head.timeout_ms = self.timeout_ms
+        head.forwarded_for = self.forwarded_for
+        head.forwarded = self.forwarded
+        return head
+
     @property
     def path(self) -> bytes:
         """The target without its query."""
@@ -110,12 +127,13 @@ class RequestHead:
 
 
 class RequestParser:
-    """Reads heads; remembers lines, and heads, that it has seen and found good."""
+    """Reads heads; remembers lines that it has seen and found good."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, upgrades: Collection[bytes] | None = None) -> None:
+        """`upgrades`: protocols, in lower case, that may take over a connection; None for any."""
         self._limits = limits
-        self._lines = Lines(fields.REQUEST_KINDS)
-        self._heads: Memo[RequestHead] = Memo()
+        self._upgrades = upgrades
+        self.lines = Lines(fields.REQUEST_KINDS)
 
     def read(self, raw: bytes) -> RequestHead:
         """Reads a head that is not yet cut into lines.
@@ -123,13 +141,11 @@ class RequestParser:
         Raises:
             Reject: with the status to answer; the connection is not usable after it.
         """
-        head = self._heads.get(raw)
-        if head is None:
-            self._lines.unique = False
-            head = self.parse(lines_of(raw))
-            if not self._lines.unique:
-                self._heads.keep(raw, head)
-        return head
+        return self.parse(lines_of(raw))
+
+    def fits(self, raw: bytes) -> bool:
+        """Is a head with so many bytes in its lines never too long?"""
+        return len(raw) <= min(self._limits.head, self._limits.start_line)
 
     def parse(self, lines: list[bytes]) -> RequestHead:
         """Reads a head: its request line and its field lines.
@@ -149,10 +165,13 @@ class RequestParser:
         limits = self._limits
         if len(lines) - 1 > limits.fields:
             raise Reject(431, "too-many-fields", f"More than {limits.fields} fields")
-        method, target, minor = _start_line(lines[0])
-        plain, special = self._lines.sort(lines[1:])
+        method, target, minor = start_line(lines[0])
+        plain, special = self.lines.sort(lines[1:])
         head = RequestHead(method, target, minor, plain)
         _interpret(head, special)
+        upgrades = self._upgrades
+        if head.upgrade and upgrades is not None and head.upgrade.lower() not in upgrades:
+            head.upgrade = b""
         if not head.host and minor:
             raise bad("No Host")
         if not target.startswith(b"/"):
@@ -163,7 +182,7 @@ class RequestParser:
 
 
 def _interpret(head: RequestHead, special: list[Field]) -> None:  # noqa: C901, PLR0912 - a table
-    sized = False
+    sized = has_key = False
     coding: bytes | None = None
     connection: bytes | None = None
     for kind, line, value in special:
@@ -180,10 +199,13 @@ def _interpret(head: RequestHead, special: list[Field]) -> None:  # noqa: C901, 
             sized = True
             head.length = fields.content_length(value)
         elif kind == REQUEST_ID:
-            if not head.request_id and _REQUEST_ID(value):
+            if not head.request_id and is_request_id(value):
                 head.request_id = value
                 head.plain.append(line)
         elif kind == KEY:
+            if has_key:
+                raise bad("More than one Idempotency-Key")
+            has_key = True
             head.keyed = bool(value)
             head.plain.append(line)
         elif kind == TIMEOUT:
@@ -202,6 +224,8 @@ def _interpret(head: RequestHead, special: list[Field]) -> None:  # noqa: C901, 
                 raise Reject(417, "expectation-failed", "Only 100-continue can be expected")
             # Of an HTTP/1.0 client it means nothing (RFC 9110, section 10.1.1).
             head.expects_continue = head.minor == 1
+        elif kind == MAX_FORWARDS:
+            head.plain.append(_one_hop_less(head.method, line, value))
         elif kind == UPGRADE:
             head.upgrade = head.upgrade + b"," + value if head.upgrade else value
     if coding is not None:
@@ -212,8 +236,23 @@ def _interpret(head: RequestHead, special: list[Field]) -> None:  # noqa: C901, 
         head.upgrade = b""
 
 
-def _start_line(line: bytes) -> tuple[bytes, bytes, int]:
-    """Section 3: method, one space, target, one space, version."""
+def _one_hop_less(method: bytes, line: bytes, value: bytes) -> bytes:
+    """RFC 9110, section 7.6.2: how far these two may go is counted down; other methods go on."""
+    if method not in (b"TRACE", b"OPTIONS"):
+        return line
+    if not _HOPS(value):
+        raise bad("Max-Forwards is not one number")
+    if not int(value):
+        raise Reject(501, "method-not-implemented", "This method is not answered here")
+    return b"Max-Forwards: %d" % (int(value) - 1)
+
+
+def start_line(line: bytes) -> tuple[bytes, bytes, int]:
+    """Section 3: method, one space, target, one space, version.
+
+    Raises:
+        Reject: it is not that, or not of HTTP/1.1 or 1.0.
+    """
     parts = line.split(b" ")
     if len(parts) != 3:  # noqa: PLR2004 - see above
         raise bad("The request line is not method, target and version")
@@ -233,8 +272,7 @@ def _start_line(line: bytes) -> tuple[bytes, bytes, int]:
             raise Reject(501, "method-not-implemented", "This method is not implemented")
     if not target:
         raise bad("The target is empty")
-    # Most targets are of plain bytes and begin with a slash; the others are looked at closely.
-    if target.translate(None, _TARGET_BYTES) and target[0] == 0x2F and not _TARGET(target):  # noqa: PLR2004 - "/"
+    if target.startswith(b"/") and not _TARGET(target):
         raise bad("The target has a character that must be encoded")
     return method, target, minor
 

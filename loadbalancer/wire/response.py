@@ -6,18 +6,17 @@ Section numbers are those of RFC 9112 where no other is named.
 from __future__ import annotations
 
 import re
-from copy import copy
 from typing import Final
 
 from loadbalancer.wire import fields
-from loadbalancer.wire.fields import CODING, CONNECTION, LENGTH, UPGRADE, Field, Lines
+from loadbalancer.wire.fields import CODING, CONNECTION, DATE, LENGTH, UPGRADE, Field, Lines
 from loadbalancer.wire.heads import lines_of
 from loadbalancer.wire.limits import Limits
-from loadbalancer.wire.memo import Memo
 from loadbalancer.wire.reject import bad
 
 NO_CONTENT: Final = 204
 NOT_MODIFIED: Final = 304
+CONTINUING: Final = 100
 SWITCHING: Final = 101
 FINAL: Final = 200
 """Below this an answer is interim: another one follows (RFC 9110, section 15.2)."""
@@ -35,18 +34,24 @@ class ResponseHead:
         bodyless: no body follows, whatever the fields say.
         chunked: the body is framed by chunks.
         length: bytes of the body by Content-Length; None if the answer has none.
+        minor: 0 or 1, of the instance's HTTP version.
+        dated: it says when it was made.
         keep_alive: the instance will take another request on this connection.
     """
 
     __slots__ = (
         "bodyless",
         "chunked",
+        "dated",
         "keep_alive",
         "length",
         "line",
+        "minor",
         "plain",
         "status",
         "upgrade",
+        "writer",
+        "written",
     )
 
     def __init__(self, status: int, line: bytes, minor: int, plain: list[bytes]) -> None:
@@ -56,13 +61,19 @@ class ResponseHead:
         self.length: int | None = None
         self.chunked = False
         self.bodyless = status < FINAL or status in (NO_CONTENT, NOT_MODIFIED)
+        self.minor = minor
+        self.dated = False
         self.keep_alive = minor == 1
         self.upgrade = b""
+        self.written = b""
+        self.writer: object = None
+        """As it was passed on, and by whom."""
 
     def and_line(self, line: bytes) -> ResponseHead:
         """The same with one more line that is passed on."""
-        head = copy(self)
-        head.plain = [*self.plain, line]
+        head = ResponseHead(self.status, self.line, self.minor, [*self.plain, line])
+        head.length, head.chunked, head.bodyless = self.length, self.chunked, self.bodyless
+        head.keep_alive, head.dated, head.upgrade = self.keep_alive, self.dated, self.upgrade
         return head
 
     def field(self, name: bytes) -> bytes:
@@ -80,13 +91,12 @@ class ResponseHead:
 
 
 class ResponseParser:
-    """Reads heads; remembers lines, and heads, that it has seen and found good."""
+    """Reads heads; remembers lines that it has seen and found good."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._lines = Lines(fields.RESPONSE_KINDS)
         self._statuses: dict[bytes, tuple[int, bytes, int]] = {}
-        self._heads: Memo[ResponseHead] = Memo()
 
     def read(self, raw: bytes, method: bytes) -> ResponseHead:
         """Reads the head, not yet cut into lines, of the answer to a request with this method.
@@ -94,15 +104,7 @@ class ResponseParser:
         Raises:
             Reject: whatever its status, the caller gets a 502.
         """
-        if method == b"HEAD":
-            return self.parse(lines_of(raw), method)
-        head = self._heads.get(raw)
-        if head is None:
-            self._lines.unique = False
-            head = self.parse(lines_of(raw), method)
-            if not self._lines.unique:
-                self._heads.keep(raw, head)
-        return head
+        return self.parse(lines_of(raw), method)
 
     def parse(self, lines: list[bytes], method: bytes) -> ResponseHead:
         """Reads the head of the answer to a request with this method.
@@ -136,10 +138,10 @@ class ResponseParser:
         return known
 
 
-def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:  # noqa: C901 - a table
+def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:  # noqa: C901, PLR0912 - a table
     coding: bytes | None = None
     connection: bytes | None = None
-    for kind, _, value in special:
+    for kind, line, value in special:
         if kind == LENGTH:
             if head.length is not None:
                 raise bad("More than one Content-Length")
@@ -148,6 +150,9 @@ def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:  #
             connection = value if connection is None else connection + b"," + value
         elif kind == CODING:
             coding = value if coding is None else coding + b"," + value
+        elif kind == DATE:
+            head.dated = True
+            head.plain.append(line)
         elif kind == UPGRADE:
             head.upgrade = value
     if coding is not None:
@@ -156,9 +161,13 @@ def _interpret(head: ResponseHead, special: list[Field], minor: int) -> None:  #
         if coding.lower() != b"chunked" or minor == 0:
             raise bad("Transfer-Encoding is not chunked")
         head.chunked = True
-    if connection is not None:
+    if connection is None:
+        head.upgrade = b""
+    else:
         options = fields.connection_options(connection)
         head.keep_alive = fields.is_kept(options, minor)
+        if not options.upgrade:
+            head.upgrade = b""
         if options.named:
             head.plain = fields.without(head.plain, options.named)
     if (head.chunked or head.length) and (head.status < FINAL or head.status == NO_CONTENT):

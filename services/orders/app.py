@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Header, Query, Response
 from fastapi.responses import JSONResponse
@@ -58,6 +58,27 @@ class OrderPage(BaseModel):
 Consistency = Literal["strong", "eventual"]
 Account = Annotated[str | None, Header(alias="X-Account-Id", include_in_schema=False)]
 
+# Required, and yet looked at by ourselves: a missing one is not the framework's 422 but a 400.
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "1 to 255 characters of the caller's choice, another for each order",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {"description": "No Idempotency-Key, or one that cannot be a key; or the body is no JSON"},
+    409: {
+        "description": "sold-out; or request-in-progress: the first request with this key is still"
+        " running, and Retry-After says when to ask again"
+    },
+    422: {
+        "description": "A field cannot be used, and `errors` says which;"
+        " or the key came with another order before"
+    },
+}
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "The caller has no such order"}}
+
 
 def create_app(
     settings: OrdersSettings, life: Lifecycle, store: Store, shows: Mapping[int, Show]
@@ -65,11 +86,17 @@ def create_app(
     """Wires the routes to the store."""
     app = create_shell(settings, life, title="orders")
 
-    @app.post("/orders", status_code=201, response_model=OrderAnswer)
+    @app.post(
+        "/orders",
+        status_code=201,
+        response_model=OrderAnswer,
+        responses=_REFUSED,
+        openapi_extra={"parameters": [_KEY]},
+    )
     async def place_order(
         request: OrderRequest,
         account: Account = None,
-        key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+        key: Annotated[str | None, Header(alias="Idempotency-Key", include_in_schema=False)] = None,
     ) -> Response:
         """Takes seats and places an order. The same key again gets the same answer again."""
         account_id = _signed_in(account)
@@ -79,7 +106,7 @@ def create_app(
             headers["Idempotency-Replayed"] = "true"
         return JSONResponse(order.answer(), 201, headers)
 
-    @app.get("/orders/{order_id}", response_model=OrderAnswer)
+    @app.get("/orders/{order_id}", response_model=OrderAnswer, responses=_UNKNOWN)
     async def get_order(
         order_id: str, account: Account = None, consistency: Consistency = "strong"
     ) -> Response:

@@ -13,7 +13,7 @@ import asyncpg
 from chassis.bus import inbox, outbox
 from chassis.bus.event import Event
 from chassis.problems import NotFound
-from chassis.store.errors import StoreUnavailable
+from chassis.store.errors import StoreLocked, StoreUnavailable
 from chassis.store.postgres import Connection, Database
 from services.orders.decisions import (
     Order,
@@ -60,7 +60,7 @@ class Store:
                 return await self._database.transact(lambda c: _place(c, command))
             except SeatsContended:
                 await asyncio.sleep(_CONTENDED_PAUSE_SECONDS)
-            except asyncpg.LockNotAvailableError as error:  # only the key can be waited for
+            except StoreLocked as error:  # only the key can be waited for
                 raise KeyInProgress(retry_after=1) from error
         raise SeatsContended
 

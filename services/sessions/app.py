@@ -82,7 +82,12 @@ def create_app(
     """Wires the routes to accounts, passwords and sessions."""
     app = create_shell(settings, life, title="sessions")
 
-    @app.post("/accounts", status_code=201, response_model=AccountAnswer)
+    @app.post(
+        "/accounts",
+        status_code=201,
+        response_model=AccountAnswer,
+        responses={409: {"description": "There is an account with this email"}},
+    )
     async def open_account(request: NewAccount, idempotency_key: IdempotencyKey = None) -> Response:
         """Opens an account. With an Idempotency-Key it may be sent again without harm."""
         password_hash = await passwords.hash(request.password)
@@ -98,7 +103,12 @@ def create_app(
                 headers["Idempotency-Replayed"] = "true"
         return JSONResponse({"id": str(owner.id), "email": owner.email}, 201, headers)
 
-    @app.post("/sessions", status_code=201, response_model=SessionAnswer)
+    @app.post(
+        "/sessions",
+        status_code=201,
+        response_model=SessionAnswer,
+        responses={401: {"description": "This email and password do not go together"}},
+    )
     async def sign_in(request: Credentials) -> Response:
         """Signs in.
 

@@ -20,7 +20,11 @@ import httpx
 
 SECONDS_PER_REQUEST = 15.0
 GIVE_UP_SECONDS = 60.0
-COME_BACK = {(503, "store-unavailable"), (409, "request-in-progress")}
+COME_BACK = {
+    (503, "store-unavailable"),
+    (503, "store-busy"),
+    (409, "request-in-progress"),
+}
 BIG_SHOW_SEATS = 2_000
 
 

@@ -4,7 +4,6 @@ import asyncio
 import http.client
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from http import HTTPStatus
 import pytest
 
 from chassis.bus import topics
+from tests.ports import free_port
 
 SERVICES = ("catalog", "sessions", "orders", "tickets", "notifications", "acquirer")
 _PASSWORD = secrets.token_hex(8)
@@ -26,14 +26,6 @@ def docker(*args: str) -> str:
     """Runs docker and returns what it printed."""
     done = subprocess.run(["docker", *args], check=True, capture_output=True, text=True, timeout=60)
     return done.stdout.strip()
-
-
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until(check: Callable[[], bool], what: str, seconds: float = 40) -> None:

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from tests.integration.conftest import free_port
+from tests.ports import free_port
 
 # In a process of its own: the library leaves refused sockets to the collector, which warns.
 SCRIPT = """

@@ -14,7 +14,8 @@ from redis.asyncio import Redis as Node
 
 from chassis.store.errors import StoreUnavailable
 from chassis.store.redis import Redis
-from tests.integration.conftest import docker, free_port, wait_until
+from tests.integration.conftest import docker, wait_until
+from tests.ports import free_port
 
 _PASSWORD = secrets.token_hex(8)
 _SERVERS = """
@@ -103,7 +104,7 @@ async def test_a_primary_hangs_and_its_replica_takes_over(store: Redis, pair: Pa
         return await node.wait(1, 300)
 
     async def is_copied() -> bool:
-        return await store.get_stale("name") == b"ada"
+        return await store.read_stale("name", lambda p: p.get("name")) == [b"ada"]
 
     await eventually("a copy", lambda: store.run("set", "name", set_and_copied))
     await eventually("the replica", is_copied)

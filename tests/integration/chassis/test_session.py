@@ -85,6 +85,32 @@ async def test_closing_all_leaves_nothing_behind(store: Redis, account: str) -> 
     await sessions.close_all(account)
 
 
+async def test_what_the_index_does_not_name_opens_nothing(store: Redis, account: str) -> None:
+    sessions = Sessions(store, SessionSettings())
+    token, _ = await sessions.open(account)
+    index = parse(token).index
+    await store.run("evict", index, lambda r: r.delete(index))  # as Redis does when it is full
+    await sessions.close_all(account)
+    assert await sessions.check(token) is None
+    another, _ = await sessions.open(account)
+    assert [await sessions.check(t) for t in (token, another)] == [None, account]
+
+
+async def test_a_use_of_a_session_is_one_of_its_index(store: Redis, account: str) -> None:
+    async def idle() -> int:
+        seconds: int = await store.run("idle", index, lambda r: r.object("IDLETIME", index))
+        return seconds
+
+    sessions = Sessions(store, SessionSettings())
+    token, _ = await sessions.open(account)
+    index = parse(token).index
+    async with asyncio.timeout(10):
+        while await idle() < 2:
+            await asyncio.sleep(0.1)
+    await sessions.check(token)
+    assert await idle() < 2
+
+
 async def test_the_index_outlives_every_session_in_it(store: Redis, account: str) -> None:
     settings = SessionSettings()
     token, _ = await Sessions(store, settings).open(account)

@@ -9,7 +9,9 @@ import httpx
 import pytest
 from aiohttp import web
 
-from .conftest import Mesh, Process, Spawn, forward_to, free_port
+from tests.ports import free_port
+
+from .conftest import Mesh, Process, Spawn, forward_to
 
 
 @pytest.fixture

@@ -1,14 +1,16 @@
 """A little backend whose behaviour is in the path. Run as `backend.py PORT NAME`.
 
-/echo what was asked · /sleep/S answers late · /die breaks off unanswered · /half breaks off in the
-answer · /status/N · /stream/N pieces of 64 KiB · /raw/HEX those bytes · /counts what was asked for
-/only/NAME an error from NAME.
+/echo what was asked · /sleep/S answers late · /die breaks off unanswered · /half and
+/torn break off in the answer · /status/N · /stream/N pieces of 64 KiB · /raw/HEX those bytes
+/counts what was asked for · /only/NAME an error from NAME.
 SIGUSR1: not ready, draining. SIGUSR2: ready again. SIGHUP: answers 500 from now on. SIGTERM: gone.
 """
 
 import asyncio
 import json
 import signal
+import socket
+import struct
 import sys
 from collections import Counter
 
@@ -38,7 +40,7 @@ async def body_of(reader: asyncio.StreamReader, fields: dict[str, str]) -> bytes
     return body
 
 
-async def one(  # noqa: C901, PLR0911, PLR0912 - a table of behaviours
+async def one(  # noqa: C901, PLR0911, PLR0912 - a table
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str
 ) -> bool:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -78,6 +80,9 @@ async def one(  # noqa: C901, PLR0911, PLR0912 - a table of behaviours
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
             await writer.drain()
             return False
+        case "torn":
+            await tear(writer)
+            return False
         case "status":
             answer(writer, name, b"as you wish", status=int(rest[0]))
         case "stream":
@@ -103,6 +108,16 @@ async def one(  # noqa: C901, PLR0911, PLR0912 - a table of behaviours
         case _:
             answer(writer, name, name.encode())
     return True
+
+
+async def tear(writer: asyncio.StreamWriter) -> None:
+    """A reset in an answer that only the end of its connection ends."""
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 def answer(writer: asyncio.StreamWriter, name: str, body: bytes, *, status: int = 200) -> None:

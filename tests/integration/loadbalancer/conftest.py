@@ -12,11 +12,11 @@ from tests.integration.loadbalancer.harness import (
     Load,
     Process,
     Start,
-    free_port,
     start_backend,
     start_balancer,
     wait_until,
 )
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+from tests.ports import free_port
 
 BACKEND = Path(__file__).with_name("backend.py")
 ROOT = Path(os.environ.get("BALANCER", Path(__file__).parents[3])).absolute()
@@ -26,13 +27,6 @@ def start_balancer(*arguments: str, output: int | IO[bytes]) -> subprocess.Popen
         stdout=output,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until(check: Callable[[], bool], what: str, seconds: float = 20) -> None:

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -13,10 +14,10 @@ from tests.integration.loadbalancer.harness import (
     Process,
     Start,
     ask,
-    free_port,
     start_balancer,
     wait_until,
 )
+from tests.ports import free_port
 
 
 async def talk(port: int, raw: bytes, *, half_close: bool = True, seconds: float = 10) -> bytes:
@@ -145,11 +146,10 @@ async def test_head_has_no_body_and_the_connection_goes_on(cluster: Start) -> No
 @pytest.mark.parametrize("status", [204, 304])
 async def test_answers_without_a_body(cluster: Start, status: int) -> None:
     made = cluster(1)
-    answer = b"HTTP/1.1 %d X\r\nETag: a\r\n\r\n" % status
+    date = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+    answer = b"HTTP/1.1 %d X\r\n%b\r\n" % (status, date)
     got = await talk(made.port, request(start=f"GET /raw/{answer.hex()} HTTP/1.1") + request())
-    assert got.startswith(
-        b"HTTP/1.1 %d X\r\nETag: a\r\nVia: 1.1 lb-1\r\n\r\nHTTP/1.1 200 " % status
-    )
+    assert got.startswith(b"HTTP/1.1 %d X\r\n%bVia: 1.1 lb-1\r\n\r\nHTTP/1.1 200 " % (status, date))
 
 
 async def test_continue_is_passed_back(cluster: Start) -> None:
@@ -189,6 +189,30 @@ async def test_http_1_0_may_keep_its_connection(cluster: Start) -> None:
     got = await talk(made.port, old * 2)
     assert got.count(b"HTTP/1.1 200 ") == 2
     assert got.count(b"Connection: keep-alive") == 2
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_a_torn_answer_is_not_told_as_a_whole_one(cluster: Start, version: str) -> None:
+    made = cluster(1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", made.port)
+    writer.write(request(start=f"GET /torn HTTP/{version}"))
+    assert (await reader.readuntil(b"half")).startswith(b"HTTP/1.1 200 ")
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    writer.close()
+
+
+async def test_who_pipelines_without_end_costs_others_nothing(cluster: Start) -> None:
+    made = cluster(1)
+    _, writer = await asyncio.open_connection("127.0.0.1", made.port)
+    for _ in range(50):  # 80,000 requests, whose answers nobody takes
+        writer.write(request(start="GET /stream/1 HTTP/1.1") * 1_600)
+    assert said(await talk(made.port, request(start="GET /echo HTTP/1.1")))
+    counts = await talk(made.port, request(start="GET /counts HTTP/1.1"))
+    assert int(said(counts)["GET /stream/1"]) < 1_000
+    writer.transport.abort()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def test_an_answer_without_a_length_becomes_chunks(cluster: Start) -> None:

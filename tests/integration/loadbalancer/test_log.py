@@ -15,11 +15,11 @@ from tests.integration.loadbalancer.harness import (
     Process,
     Start,
     ask,
-    free_port,
     start_backend,
     start_balancer,
     wait_until,
 )
+from tests.ports import free_port
 
 LONG = "/" + "x" * 3_300
 """Twenty lines with this fill a pipe, and each goes into it in one piece."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.loadbalancer.harness import Cluster, Load, Start, ask, free_port, wait_until
+from tests.integration.loadbalancer.harness import Cluster, Load, Start, ask, wait_until
+from tests.ports import free_port
 
 GET = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
 

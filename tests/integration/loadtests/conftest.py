@@ -15,7 +15,8 @@ _BUSY_AFTER = 4
 
 
 class BoxOffice:
-    """Keeps orders by key, as the real one does; `lose` makes it forget what it acknowledged.
+    """Keeps orders by key, as the real one does; `lose` makes it forget what it acknowledged,
+    and without `tickets` nobody gets any.
 
     `busy` is set once it has sold to a few.
     """
@@ -26,6 +27,7 @@ class BoxOffice:
         self.owners: dict[str, str] = {}
         self.sold: dict[int, int] = {}
         self.lose = False
+        self.tickets = True
         self.busy = asyncio.Event()
         self.urls: list[str] = []
         self.runners: list[web.AppRunner] = []
@@ -43,7 +45,7 @@ class BoxOffice:
             web.post("/api/v1/orders", self._place),
             web.get("/api/v1/orders", self._list),
             web.get("/api/v1/orders/{id}", self._order),
-            web.get("/api/v1/tickets/{id}", self._order),
+            web.get("/api/v1/tickets/{id}", self._tickets),
         ]
 
     async def _account(self, request: web.Request) -> web.Response:
@@ -85,6 +87,11 @@ class BoxOffice:
         owner = request.headers["authorization"]
         items = [] if self.lose else [o for i, o in self.orders.items() if self.owners[i] == owner]
         return web.json_response({"items": items, "next_cursor": None})
+
+    async def _tickets(self, request: web.Request) -> web.Response:
+        if not self.tickets:
+            return web.Response(status=404)
+        return web.json_response({"order_id": request.match_info["id"], "tickets": []})
 
     async def _order(self, request: web.Request) -> web.Response:
         if self.lose:

@@ -60,6 +60,18 @@ async def test_a_forgotten_order_fails_the_run(tmp_path: Path, box_office: BoxOf
     assert b"is gone" in output
 
 
+async def test_a_confirmed_order_without_tickets_is_a_failure(
+    tmp_path: Path, box_office: BoxOffice
+) -> None:
+    box_office.tickets = False
+    load = await start_load(tmp_path, box_office, TIME="3s", RATE="0", ORDERS="2")
+    await load.communicate()
+    summary = Summary.read(tmp_path)
+    assert summary
+    failed = {row.name for row in summary.rows if row.failures}
+    assert failed == {"GET /tickets/{order_id}"}
+
+
 async def test_an_unknown_outcome_is_asked_again_by_its_key(
     tmp_path: Path, box_office: BoxOffice
 ) -> None:

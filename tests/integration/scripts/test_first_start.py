@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -63,7 +65,7 @@ def test_values_stay_and_missing_names_are_added(copy: Path) -> None:
 def test_without_an_engine_and_without_leave_to_install_it_says_what_to_do(copy: Path) -> None:
     done = run(copy, "scripts/engine.sh", DOCKER_HOST="unix:///nonexistent.sock")
     assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 3
+    assert len(done.stderr.splitlines()) == 4
     assert "Nothing was changed" in done.stderr
     assert done.stdout == ""
 
@@ -84,3 +86,136 @@ def test_make_alone_lists_every_target_with_its_help(copy: Path) -> None:
     assert {"up", "down", "clean", "status", "kill", "demo", "test"} <= listed.keys()
     assert listed.keys() == targets
     assert all(len(line.split()) > 3 for line in listed.values())
+
+
+# Tools that are made up: each writes down how it was called, and answers as a line of a table says.
+_FAKE = """#!/usr/bin/env bash
+echo "${0##*/} $*" >>"$CALLS"
+while IFS='|' read -r words answer; do
+  case "${0##*/} $*" in $words) printf '%b' "$answer"; [ "$answer" != NO ]; exit ;; esac
+done <"$ANSWERS"
+"""
+
+
+def run_with(
+    copy: Path, answers: dict[str, str], *words: str
+) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """Runs a script beside made-up tools; `answers` by the first words of a call, NO for a failure.
+
+    Gives also how the tools were called.
+    """
+    tools = copy / "tools"
+    tools.mkdir()
+    for name in ("docker", "apt-get", "apt-cache", "uname", "id", "dockerd", "systemctl"):
+        (tools / name).write_text(_FAKE)
+        (tools / name).chmod(0o755)
+    calls, table = copy / "calls", copy / "answers"
+    calls.touch()
+    table.write_text("".join(f"{a.replace(' ', '?')}*|{b}\n" for a, b in answers.items()))
+    path = f"{tools}:{os.environ['PATH']}"
+    done = run(copy, *words, PATH=path, CALLS=str(calls), ANSWERS=str(table), DOCKER_HOST="")
+    return done, calls.read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("version", "will_do"),
+    [
+        ("2.24.0", True), ("v2.40.3", True), ("2.26.1-4", True), ("3.0.0", True),
+        ("2.23.3", False), ("v2.3.4", False), ("1.29.2", False), ("", False),
+    ],
+)  # fmt: skip
+def test_a_compose_that_cannot_read_our_file_is_not_taken(
+    copy: Path, version: str, will_do: bool
+) -> None:
+    answers = {
+        "docker compose version": version,
+        "docker version": "28.0.0",
+        "id -u": "1000",
+    }
+    done, _ = run_with(copy, answers, "scripts/engine.sh")
+    assert done.returncode == (0 if will_do else 2)
+    if not will_do:
+        assert "Compose 2.24 or newer" in done.stderr
+        assert f"Compose {version or 'none'}" in done.stderr
+
+
+@pytest.mark.skipif(
+    "debian" not in Path("/etc/os-release").read_text(), reason="installs on Debian only"
+)
+def test_where_compose_cannot_come_no_engine_is_installed(copy: Path) -> None:
+    answers = {
+        "docker": "NO",
+        "id -u": "0",
+        "uname -m": "riscv64",
+        "apt-cache policy": "  Candidate: 1.29.2-3\\n",
+    }
+    done, calls = run_with(copy, answers, "scripts/engine.sh")
+    assert done.returncode == 2
+    assert "no Compose for riscv64" in done.stderr
+    assert "Nothing was changed" in done.stderr
+    assert "apt-get update" in calls
+    assert not [c for c in calls if "install" in c]
+
+
+class TestClean:
+    def test_only_what_is_ours_goes(self, copy: Path) -> None:
+        (copy / ".state").mkdir()
+        answers = {
+            "docker ps --all --format": "holdfast-kafka-b-1\\nother-kafka-b-1\\n",
+            "docker image inspect --format {{.Id}} holdfast/system:pulled": "sha256:1",
+            "docker image inspect --format {{.Id}} debian": "sha256:1",
+            "docker images": "holdfast/base:latest\\nholdfast/system:pulled\\n",
+        }
+        done, calls = run_with(copy, answers, "scripts/down.sh", "--clean")
+        assert done.returncode == 0
+        assert "docker rm --force holdfast-kafka-b-1-filler" in calls
+        assert not [c for c in calls if "other" in c]
+        down = next(i for i, c in enumerate(calls) if " down " in c)
+        assert calls.index("docker rm --force holdfast-kafka-b-1-filler") < down
+        removed = {c.rsplit(" ", 1)[1] for c in calls if c.startswith("docker image rm")}
+        assert removed == {"debian:trixie-slim", "holdfast/base:latest", "holdfast/system:pulled"}
+        assert not (copy / ".state").exists()
+
+    def test_what_was_there_before_stays(self, copy: Path) -> None:
+        (copy / ".state").mkdir()
+        answers = {
+            "docker ps --all --quiet --filter label=holdfast.zone": "abc\\n",
+            "docker image inspect --format {{.Id}} holdfast/system:pulled": "NO",
+            "docker image inspect --format {{.Id}} debian": "sha256:1",
+        }
+        done, calls = run_with(copy, answers, "scripts/down.sh", "--clean")
+        assert done.returncode == 0
+        assert not [c for c in calls if c.startswith("docker image rm")]
+        assert (copy / ".state").exists()
+
+    @pytest.mark.skipif(
+        Path("/var/lib/docker/.installed-by-holdfast").exists(), reason="this engine is ours"
+    )
+    def test_the_cache_of_an_engine_that_is_not_ours_stays(self, copy: Path) -> None:
+        done, calls = run_with(copy, {}, "scripts/down.sh", "--clean")
+        assert "kept the builds' cache" in done.stdout
+        assert not [c for c in calls if "prune" in c and "builder" in c]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_interrupted_heals_what_it_broke(copy: Path, how: signal.Signals) -> None:
+    scripts = copy / "scripts"
+    (scripts / "tools.sh").write_text(
+        '#!/bin/bash\nmkdir -p "$RUN_DIR" && touch "$RUN_DIR/ledger.jsonl"\nexec sleep 60\n'
+    )
+    (scripts / "fault.sh").write_text('#!/bin/bash\necho "$*" >>faults\n')
+    demo = scripts / "demo.sh"
+    demo.write_text(demo.read_text().replace("KILL_AT=12", "KILL_AT=0"))
+    faults = copy / "faults"
+    faults.touch()
+    running = subprocess.Popen(["scripts/demo.sh"], cwd=copy, start_new_session=True)
+    for _ in range(200):
+        if faults.read_text():
+            break
+        time.sleep(0.1)
+    if how == signal.SIGINT:  # as a terminal does it: its children too
+        os.killpg(running.pid, how)
+    else:
+        running.terminate()
+    assert running.wait(20) == 128 + how
+    assert faults.read_text().splitlines() == ["kill orders-a-1", "heal"]

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import asyncpg
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -209,6 +210,20 @@ class TestAway:
             assert (await client.get("/readyz")).text == "starting: migrate\n"
             answer = await client.post("/sessions", json=someone())
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+    async def test_while_accounts_are_locked_nobody_is_left_without_word(
+        self, client: httpx.AsyncClient, postgres: Callable[[str], str]
+    ) -> None:
+        owner = await asyncpg.connect(postgres("sessions"))
+        async with owner.transaction():
+            await owner.execute("LOCK accounts")
+            # Working, not standing still: that would be cut off before the lock_timeout of others.
+            working = asyncio.create_task(owner.execute("SELECT pg_sleep(4)"))
+            answer = await client.post("/accounts", json=someone())
+            await working
+        await owner.close()
+        assert (answer.status_code, answer.json()["type"]) == (503, "store-busy")
+        assert answer.headers["retry-after"] == "1"
 
     async def test_a_flood_of_sign_ins_is_told_to_come_back(self, start: Start) -> None:
         async with start(hash_threads=1, hash_queue=0) as client:

@@ -1,6 +1,9 @@
 import asyncio
 
+import pytest
+
 from chassis.lifecycle import Lifecycle, background, startup
+from chassis.problems import Unavailable
 
 
 def test_ready_only_once_every_step_is_done() -> None:
@@ -58,6 +61,26 @@ async def test_background_work_ends_with_its_block() -> None:
     async with background("forever", forever):
         await begun.wait()
     assert ended.is_set()
+
+
+@pytest.mark.parametrize("error", [Unavailable("Postgres: away"), ZeroDivisionError()])
+async def test_work_that_fails_when_it_is_cancelled_is_not_begun_again(error: Exception) -> None:
+    begun = asyncio.Event()
+    times = 0
+
+    async def fails_at_the_end() -> None:
+        nonlocal times
+        times += 1
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise error
+
+    async with asyncio.timeout(5):
+        async with background("fails-at-the-end", fails_at_the_end):
+            await begun.wait()
+    assert times == 1
 
 
 async def test_what_comes_after_a_step_waits_for_it() -> None:

@@ -20,6 +20,7 @@ class FakeRedis:
     def __init__(self, value: bytes | None, *, primary: bool = True, replica: bool = True) -> None:
         self.value = value
         self.primary, self.replica = primary, replica
+        self.opened: float | None = NOW  # what the index says of the session
         self.asked: list[str] = []
 
     async def run(
@@ -31,12 +32,14 @@ class FakeRedis:
             raise StoreUnavailable
         return self.value
 
-    async def get_stale(self, key: str, *, seconds: float) -> bytes | None:
+    async def read_stale(
+        self, key: str, _command: Any, *, seconds: float
+    ) -> tuple[bytes | None, float | None]:
         assert seconds < 0.5
         self.asked.append(key)
         if not self.replica:
             raise StoreUnavailable
-        return self.value
+        return self.value, self.opened
 
 
 def sessions(redis: FakeRedis) -> Sessions:
@@ -95,6 +98,12 @@ async def test_a_replica_stands_in_for_its_primary() -> None:
     token = Token.parse(f"ada.{SECRET}")
     assert token is not None
     assert redis.asked == ["session_check", token.key]
+
+
+async def test_a_replica_too_knows_a_session_by_the_index_only() -> None:
+    redis = FakeRedis(value(), primary=False)
+    redis.opened = None
+    assert await sessions(redis).check(f"ada.{SECRET}") is None
 
 
 async def test_without_either_nobody_can_tell() -> None:

@@ -9,6 +9,19 @@ def test_a_callers_trace_is_read_and_written_alike() -> None:
     assert str(Trace.parse(GIVEN)) == GIVEN
 
 
+def test_what_other_tracing_systems_say_is_passed_on_as_it_came() -> None:
+    trace = Trace.parse(GIVEN, "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7")
+    assert trace is not None
+    assert trace.child().state == "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize("state", [None, "", "a=1\r\nX-Account-Id: 1", "a=é", "a=" + "1" * 511])
+def test_what_cannot_be_passed_on_is_dropped(state: str | None) -> None:
+    trace = Trace.parse(GIVEN, state)
+    assert trace is not None
+    assert trace.state == ""
+
+
 def test_a_child_keeps_the_trace_and_gets_a_span_of_its_own() -> None:
     parent = Trace.begin()
     child = parent.child()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from chassis.config import Settings
 from chassis.context import current_request
@@ -17,6 +17,8 @@ from chassis.web import create_app
 
 
 class Thing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     size: int
 
 
@@ -28,7 +30,11 @@ def life() -> Lifecycle:
 @pytest.fixture
 async def client(life: Lifecycle) -> AsyncIterator[httpx.AsyncClient]:
     settings = Settings(
-        service="things", zone="a", instance="things-a-1", max_body_bytes=100, request_seconds=0.2
+        service="things",
+        zone="a",
+        instance="things-a-1",
+        max_body_bytes=100_000,
+        request_seconds=0.2,
     )
     app = create_app(settings, life, title="things")
     _routes(app)
@@ -54,6 +60,7 @@ def _routes(app: FastAPI) -> None:
         return {
             "account": request.account_id,
             "trace": request.trace.trace_id,
+            "state": request.trace.state,
             "ms": int(deadline.to_header()),
         }
 
@@ -114,6 +121,13 @@ async def test_the_context_is_known_inside(client: httpx.AsyncClient) -> None:
     assert 0 < answer["ms"] <= 150
 
 
+async def test_tracestate_comes_in_lines_and_only_with_a_trace(client: httpx.AsyncClient) -> None:
+    lines = [("tracestate", "a=1"), ("tracestate", "b=2")]
+    given = [*lines, ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+    assert (await client.get("/context", headers=given)).json()["state"] == "a=1,b=2"
+    assert (await client.get("/context", headers=lines)).json()["state"] == ""
+
+
 async def test_a_caller_cannot_have_more_time_than_there_is(client: httpx.AsyncClient) -> None:
     answer = await client.get("/context", headers={"X-Request-Timeout-Ms": "99999999"})
     assert answer.json()["ms"] <= 200
@@ -149,9 +163,76 @@ async def test_a_bad_field_is_named(client: httpx.AsyncClient) -> None:
     assert [e["field"] for e in answer.json()["errors"]] == ["size"]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"size": ', id="cut"),
+        pytest.param(b"nonsense", id="words"),
+        pytest.param(b'{"size": "\xff"}', id="latin-1"),
+        pytest.param(b"[" * 90_000, id="nested"),
+        pytest.param(b'{"size": ' + b"9" * 5000 + b"}", id="digits"),
+    ],
+)
+async def test_what_is_no_json_is_told_so(client: httpx.AsyncClient, body: bytes) -> None:
+    answer = await client.post(
+        "/things", content=body, headers={"Content-Type": "application/json; charset=utf-8"}
+    )
+    assert (answer.status_code, answer.json()["type"]) == (400, "invalid-json")
+    assert "errors" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Content-Type": "text/plain"}, {"Content-Type": "application/x-json"}]
+)
+async def test_a_body_is_said_to_be_json(
+    client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    answer = await client.post("/things", content=b'{"size": 1}', headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (415, "unsupported-media-type")
+
+
+async def test_no_body_and_a_body_of_another_shape_are_bad_fields(
+    client: httpx.AsyncClient,
+) -> None:
+    for more in ({}, {"json": [1]}):
+        answer = await client.post("/things", **more)  # type: ignore[arg-type]
+        assert answer.status_code == 422
+        assert [e["field"] for e in answer.json()["errors"]] == ["body"]
+
+
+async def test_of_many_errors_the_first_twenty_are_told_and_no_long_names(
+    client: httpx.AsyncClient,
+) -> None:
+    fields = {"size": 1, "x" * 5000: 0, **{f"extra-{n}": 0 for n in range(6000)}}
+    problem = (await client.post("/things", json=fields)).json()
+    assert len(problem["errors"]) == 20
+    assert problem["detail"] == "5981 more are wrong"
+    assert max(len(e["field"]) for e in problem["errors"]) == 200
+
+
+async def test_a_name_that_is_no_text_is_a_bad_field_too(client: httpx.AsyncClient) -> None:
+    answer = await client.post(
+        "/things",
+        content=b'{"size": 1, "\\ud800": 1}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 1
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_head_is_answered_like_get(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.head(path)).status_code == 200
+
+
+async def test_no_path_is_redirected(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/healthz/", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.json()["type"]) == (404, "not-found")
+
+
 async def test_a_body_over_the_limit_is_refused(client: httpx.AsyncClient) -> None:
-    assert (await client.post("/raw", content=b"x" * 100)).json() == 100
-    assert (await client.post("/raw", content=b"x" * 101)).status_code == 413
+    assert (await client.post("/raw", content=b"x" * 100_000)).json() == 100_000
+    assert (await client.post("/raw", content=b"x" * 100_001)).status_code == 413
 
 
 async def test_a_body_over_the_limit_is_refused_also_when_its_length_was_not_told(
@@ -159,7 +240,7 @@ async def test_a_body_over_the_limit_is_refused_also_when_its_length_was_not_tol
 ) -> None:
     async def parts() -> AsyncIterator[bytes]:
         for _ in range(3):
-            yield b"x" * 50
+            yield b"x" * 50_000
 
     answer = await client.post("/raw", content=parts())
     assert (answer.status_code, answer.json()["type"]) == (413, "too-large")

@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from chassis.lifecycle import Lifecycle
 from gateway.openapi import merge
+from gateway.routes import ROUTES as REAL_ROUTES
 from gateway.routes import Route
+from services.orders.app import create_app
+from services.orders.config import OrdersSettings
 
 ROUTES = [
     Route("GET", "/shows/{id}", "catalog"),
@@ -47,7 +51,7 @@ ORDERS: dict[str, Any] = {
                     {"name": "Idempotency-Key", "in": "header"},
                 ],
                 "requestBody": answer("OrderRequest"),
-                "responses": {"201": answer("Money")},
+                "responses": {"201": answer("Money"), "409": {"description": "sold-out"}},
             },
             "delete": {"responses": {}},
         }
@@ -80,8 +84,26 @@ def test_the_same_schema_twice_is_one() -> None:
 
 def test_errors_are_problems_everywhere() -> None:
     get = merge(ROUTES, {"catalog": CATALOG})["paths"]["/api/v1/shows/{show_id}"]["get"]
-    assert set(get["responses"]) == {"200", "default"}
-    assert "application/problem+json" in get["responses"]["default"]["content"]
+    assert list(get["responses"]) == ["200", "422", "429", "503", "default"]
+    post = merge(ROUTES, {"orders": ORDERS})["paths"]["/api/v1/orders"]["post"]["responses"]
+    assert list(post) == [
+        "201", "400", "401", "409", "413", "415", "422", "429", "503", "default"
+    ]  # fmt: skip
+    assert post["409"]["description"] == "sold-out"
+    for code, told in post.items():
+        assert code == "201" or list(told["content"]) == ["application/problem+json"]
+
+
+def test_what_the_services_say_of_orders() -> None:
+    """The document that FastAPI makes of the routes themselves."""
+    app = create_app(OrdersSettings.model_construct(), Lifecycle(), None, {})  # type: ignore[arg-type]
+    merged = merge(REAL_ROUTES, {"orders": app.openapi()})
+    post = merged["paths"]["/api/v1/orders"]["post"]
+    (key,) = post["parameters"]
+    assert (key["name"], key["required"]) == ("Idempotency-Key", True)
+    assert {"400", "401", "409", "422", "429", "503"} <= set(post["responses"])
+    one = merged["paths"]["/api/v1/orders/{order_id}"]["get"]["responses"]
+    assert {"401", "404", "422", "429", "503"} <= set(one)
 
 
 def test_says_who_must_be_signed_in_and_hides_how_a_service_is_told() -> None:

@@ -282,3 +282,33 @@ async def test_describes_the_api(client: httpx.AsyncClient, mesh: FakeMesh) -> N
     page = await client.get("http://edge/docs")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "/api/v1/shows" in page.text
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("DELETE", "/orders", 405),
+        ("GET", "http://edge/", 404),
+        ("GET", "http://edge/elsewhere", 404),
+        ("GET", "http://edge/api/v1", 404),
+        ("GET", "http://edge/docs/", 404),
+        ("POST", "http://edge/docs", 405),
+        ("GET", "http://edge/docs", 200),
+        ("HEAD", "http://edge/docs", 200),
+        ("HEAD", "http://edge/openapi.json", 200),
+    ],
+)
+async def test_whatever_is_asked_counts(
+    client: httpx.AsyncClient, method: str, url: str, status: int
+) -> None:
+    answers = [await client.request(method, url) for _ in range(21)]
+    assert [a.status_code for a in answers] == [status] * 20 + [429]
+    if status >= 400:
+        assert answers[0].headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_probes_are_not_limited(client: httpx.AsyncClient, path: str) -> None:
+    answers = [await client.get(f"http://edge{path}") for _ in range(30)]
+    assert {a.status_code for a in answers} == {200}

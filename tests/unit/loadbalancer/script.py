@@ -53,6 +53,10 @@ class Side:
 class Caller(Side):
     peer = b"9.9.9.9"
     trusted = False
+    waiting = b""
+
+    def early(self) -> bytes:
+        return self.waiting
 
     def done(self, now: float, *, keep: bool) -> None:
         self.did.append("keep" if keep else "close")

@@ -1,12 +1,12 @@
 import asyncio
 
-import asyncpg
 import pytest
 
 from chassis.bus.event import Event
 from chassis.bus.producer import BusUnavailable
 from chassis.context import current_request
 from chassis.resilience import BreakerOpen
+from chassis.store.errors import StoreLocked
 from tests.unit.chassis.bus.records import Effects, Letters, Record, consumer_of, event, records
 
 
@@ -99,7 +99,7 @@ async def test_only_dead_letters_is_no_call() -> None:
         BreakerOpen("held back"),
         ConnectionResetError(),
         TimeoutError(),
-        asyncpg.LockNotAvailableError(),
+        StoreLocked(),
     ],
     ids=lambda e: type(e).__name__,
 )

@@ -1,8 +1,12 @@
-"""How long a call waits for a server."""
+"""How long a call waits for a server, and what its caller is told; the server is made up."""
 
+from typing import Any
+
+import asyncpg
 import pytest
 
-from chassis.store.postgres import patience
+from chassis.store.errors import StoreBusy, StoreLocked, StoreUnavailable
+from chassis.store.postgres import Database, patience
 
 
 @pytest.mark.parametrize(
@@ -21,3 +25,42 @@ def test_patience_ends_in_time_to_say_so(
     waited: float, left: float, farewell: bool, expected: float
 ) -> None:
     assert patience(waited, left, farewell=farewell) == pytest.approx(expected)
+
+
+class Refusing:
+    """A pool of connections to a server that has one answer, and who knows that server."""
+
+    farewell = False
+
+    def __init__(self, error: Exception) -> None:
+        self.error, self.asked = error, 0
+
+    def acquire(self, **_: Any) -> Any:
+        self.asked += 1
+        raise self.error
+
+    def heard(self) -> None: ...
+    def doubt(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (asyncpg.LockNotAvailableError(), StoreLocked),
+        (asyncpg.QueryCanceledError(), StoreBusy),
+        (asyncpg.TransactionTimeoutError(), StoreBusy),
+        (asyncpg.DiskFullError(), StoreBusy),
+        (asyncpg.OutOfMemoryError(), StoreBusy),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+async def test_a_server_that_is_too_busy_is_not_asked_again_and_the_caller_is_told_when_to_be_back(
+    error: Exception, told: type[StoreUnavailable]
+) -> None:
+    server = Refusing(error)
+    database = Database(server, server)  # type: ignore[arg-type]
+    with pytest.raises(StoreUnavailable) as raised:
+        await database.fetch("SELECT 1")
+    assert type(raised.value) is told
+    assert (raised.value.status, raised.value.headers()) == (503, {"Retry-After": "1"})
+    assert server.asked == 1

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from redis.exceptions import MovedError, ResponseError
+from redis.exceptions import MaxConnectionsError, MovedError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from chassis.lifecycle import background
@@ -123,6 +123,53 @@ async def test_an_error_of_the_command_is_unavailable_and_the_node_is_well(
         await redis.run("who", HIGH, wrong)
     assert await redis.run("who", HIGH, who) == "two:1"
     assert cluster.asked == ["two:1"]
+
+
+class Narrow(Node):
+    """A node's client with 68 connections, as redis-py has it: the next call is refused at once."""
+
+    def __init__(self, cluster: Cluster, address: str, seconds: float) -> None:
+        super().__init__(cluster, address)
+        self.seconds, self.under_way = seconds, 0
+
+    async def answer(self) -> str:
+        if self.under_way == 68:
+            raise MaxConnectionsError("Too many connections")
+        self.under_way += 1
+        try:
+            await asyncio.sleep(self.seconds)
+            return await super().answer()
+        finally:
+            self.under_way -= 1
+
+
+async def test_many_calls_at_once_wait_for_a_connection(cluster: Cluster) -> None:
+    redis = Redis(["one:1"], lambda a: Narrow(cluster, a, 0.001))  # type: ignore[arg-type,return-value]
+    async with background("redis-look", redis.keep_looking):
+        answers = await asyncio.gather(*(redis.run("who", LOW, who) for _ in range(400)))
+    assert answers == ["one:1"] * 400
+
+
+async def test_a_full_pool_is_not_a_silent_node(cluster: Cluster) -> None:
+    done, all_begun, begun = asyncio.Event(), asyncio.Event(), 0
+
+    async def waits(_: Any) -> str:
+        nonlocal begun
+        begun += 1
+        if begun == 64:
+            all_begun.set()
+        await done.wait()
+        return "done"
+
+    redis = Redis(["one:1"], lambda a: Node(cluster, a))  # type: ignore[arg-type,return-value]
+    async with background("redis-look", redis.keep_looking):
+        calls = [asyncio.create_task(redis.run("wait", LOW, waits)) for _ in range(64)]
+        await all_begun.wait()
+        with pytest.raises(StoreUnavailable, match="too many calls"):
+            await redis.run("who", LOW, who)
+        done.set()
+        assert await asyncio.gather(*calls) == ["done"] * 64
+        assert await redis.run("who", LOW, who) == "one:1"
 
 
 async def test_nobody_answers(cluster: Cluster) -> None:

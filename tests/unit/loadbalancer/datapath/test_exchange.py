@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
+
 from loadbalancer.pools.settings import RetrySettings
-from tests.unit.loadbalancer.script import POST, Make
+from tests.unit.loadbalancer.script import KEY, POST, Make
 
 
 def test_a_request_and_its_answer(make: Make) -> None:
@@ -51,15 +53,59 @@ def test_a_long_body_flows_and_holds_its_sender_back_until_there_is_a_connection
     assert not script.exchange.receiving
 
 
-def test_with_expect_the_instance_is_asked_at_once(make: Make) -> None:
+@pytest.mark.parametrize("framing", [b"Content-Length: 2", b"Transfer-Encoding: chunked"])
+def test_with_expect_a_body_that_can_be_kept_is_asked_for_at_once(
+    make: Make, framing: bytes
+) -> None:
     script = make()
-    script.ask(b"Content-Length: 2", b"Expect: 100-continue", start=POST)
+    script.ask(framing, b"Expect: 100-continue", start=POST)
+    assert script.caller.sent == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert script.dials == []
+    script.exchange.receive(b"hi" if b"2" in framing else b"2\r\nhi\r\n0\r\n\r\n")
+    link = script.connect()
+    assert b"Expect" not in link.sent
+    assert b"hi" in link.sent
+
+
+LONG = b"Content-Length: 100000"
+EXPECT = b"Expect: 100-continue"
+
+
+def test_with_expect_the_instance_is_asked_whether_it_wants_a_long_body(make: Make) -> None:
+    script = make()
+    script.ask(LONG, EXPECT, start=POST)
     link = script.connect()
     assert b"Expect: 100-continue" in link.sent
     assert script.answer(status=100)
     assert script.caller.sent.startswith(b"HTTP/1.1 100 ")
     script.exchange.receive(b"hi")
     assert link.sent.endswith(b"hi")
+
+
+def test_a_hung_instance_does_not_keep_a_long_body_waiting(make: Make) -> None:
+    script = make()
+    script.ask(LONG, EXPECT, KEY, start=POST)
+    hung = script.connect()
+    script.later(0.25)
+    second = script.connect()
+    assert second.instance is not hung.instance
+    script.answer(status=100)
+    script.exchange.receive(b"x" * 100_000)
+    script.answer(b"Content-Length: 0")
+    assert hung.did == ["drop"]
+    assert script.caller.did == ["keep"]
+    assert script.settled
+
+
+def test_an_instance_that_takes_no_body_is_to_blame_and_not_its_sender(make: Make) -> None:
+    script = make()
+    script.ask(LONG, start=POST, body=b"x" * 70_000)
+    link = script.connect()
+    link.stuck = True
+    script.later(11)
+    assert script.caller.did[-1] == "504 deadline-missed, close"
+    assert link.instance.meter.errors == 1
+    assert script.settled
 
 
 def test_an_answer_that_has_begun_is_cut_off(make: Make) -> None:
@@ -179,12 +225,58 @@ def test_a_tunnel(make: Make) -> None:
     assert script.settled
 
 
+def test_what_came_before_a_tunnel_goes_into_it(make: Make) -> None:
+    script = make()
+    script.ask(b"Connection: Upgrade", b"Upgrade: websocket")
+    link = script.connect()
+    script.caller.waiting = b"early"
+    script.answer(b"Connection: Upgrade", b"Upgrade: WebSocket", status=101)
+    script.exchange.receive(b" late")
+    assert link.sent.endswith(b"\r\n\r\nearly late")
+
+
+@pytest.mark.parametrize(
+    "lines", [[b"Connection: Upgrade", b"Upgrade: h2c"], [b"Upgrade: websocket"], []]
+)
+def test_another_tunnel_than_was_asked_for_is_nonsense(make: Make, lines: list[bytes]) -> None:
+    script = make(1)
+    script.ask(b"Connection: Upgrade", b"Upgrade: websocket")
+    script.connect()
+    script.answer(*lines, status=101)
+    assert script.caller.did == ["502 instance-failed"]
+
+
 def test_a_tunnel_that_nobody_asked_for_is_nonsense(make: Make) -> None:
     script = make(1)
     script.ask()
     script.connect()
     script.answer(b"Connection: Upgrade", b"Upgrade: websocket", status=101)
     assert script.caller.did == ["502 instance-failed"]
+
+
+@pytest.mark.parametrize(("start", "status"), [(b"HEAD / HTTP/1.1", 200), (b"GET / HTTP/1.1", 304)])
+def test_who_might_send_a_body_that_is_none_is_not_asked_again(
+    make: Make, start: bytes, status: int
+) -> None:
+    for lines, did in (([b"Content-Length: 5"], "drop"), ([], "release")):
+        script = make()
+        script.ask(start=start)
+        link = script.connect()
+        script.answer(*lines, status=status)
+        assert script.caller.did == ["keep"]
+        assert link.did == [did]
+
+
+def test_an_answer_without_a_length_is_whole_only_if_it_ends_in_order(make: Make) -> None:
+    for broken in (False, True):
+        script = make()
+        script.ask()
+        script.connect()
+        script.answer(body=b"half of it")
+        script.exchange.link_lost(broken=broken)
+        assert script.caller.sent.endswith(b"0\r\n\r\n") is not broken
+        assert script.caller.did == (["drop"] if broken else ["keep"])
+        assert script.settled
 
 
 def test_while_draining_every_answer_ends_its_connection(make: Make) -> None:

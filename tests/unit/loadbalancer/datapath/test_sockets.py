@@ -24,7 +24,7 @@ class Transport(asyncio.Transport):
         self.unsent = 0
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return ("9.9.9.9", 1)
+        return ("9.9.9.9", 1) if name == "peername" else default
 
     def is_closing(self) -> bool:
         return "close" in self.did
@@ -94,6 +94,39 @@ def test_requests_that_end_at_once_are_served_in_a_loop(scene: Scene) -> None:
     scene.caller.data_received(GET * 2000)
     assert scene.statuses() == [503] * 2000
     assert scene.transport.did == []
+
+
+def test_who_does_not_take_answers_has_no_more_requests_served(scene: Scene) -> None:
+    scene.caller.data_received(GET)
+    scene.caller.pause_writing()
+    for _ in range(40):
+        scene.caller.data_received(GET * 100)
+    assert scene.statuses() == [503]
+    assert scene.transport.did == ["pause"]
+    scene.caller.resume_writing()
+    assert scene.statuses() == [503] * 4001
+    assert scene.transport.did == ["pause", "resume"]
+
+
+def test_requests_come_whole_whatever_pieces_they_waited_in(scene: Scene) -> None:
+    scene.caller.pause_writing()
+    posts = b"".join(
+        b"POST /api/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % n + b"x" * n
+        for n in range(300)
+    )
+    scene.caller.data_received(posts)
+    scene.caller.data_received(GET)
+    scene.caller.resume_writing()
+    assert scene.statuses() == [503] * 301
+
+
+def test_what_was_asked_before_the_end_is_answered(scene: Scene) -> None:
+    scene.caller.pause_writing()
+    scene.caller.data_received(GET * 3)
+    scene.caller._ended = True
+    scene.caller.resume_writing()
+    assert scene.statuses() == [503] * 3
+    assert scene.transport.did == ["close"]
 
 
 def test_a_request_without_a_route(scene: Scene) -> None:

@@ -82,6 +82,34 @@ def test_a_dead_pooled_connection_costs_no_try_and_blames_nobody(make: Make) -> 
     assert script.exchange.tries == 1
 
 
+def test_a_try_that_is_over_leaves_its_place_to_the_next(make: Make) -> None:
+    script = make(1, pooled=True, max_connections=1)
+    script.ask()
+    script.exchange.link_lost()
+    script.connect()
+    script.answer(b"Content-Length: 0")
+    assert script.caller.did == ["keep"]
+    assert script.settled
+
+
+HASTE = b"X-Request-Timeout-Ms: 30"
+
+
+def test_a_caller_in_a_hurry_proves_nothing_about_the_instance(make: Make) -> None:
+    script = make()
+    for _ in range(20):
+        script.ask(HASTE)
+        script.connect()
+        if script.links[-1].instance.port == 0:
+            script.later(0.01)
+            script.answer(b"Content-Length: 0", status=504)
+        else:
+            script.later(0.05)
+    assert {i.meter.errors for i in script.pool.instances.values()} == {0}
+    assert script.caller.did.count("504 deadline-missed") == 10
+    assert script.settled
+
+
 def test_a_dead_pooled_connection_is_no_excuse_to_send_an_unkeyed_post_twice(make: Make) -> None:
     script = make(pooled=True)
     script.ask(start=POST)

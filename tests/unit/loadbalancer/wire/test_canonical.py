@@ -76,14 +76,24 @@ def test_claims_of_strangers_are_dropped_and_those_of_friends_kept() -> None:
 
 def test_answers_carry_one_framing_field() -> None:
     hop = Hop("lb-1")
+    hop.tell_time(7.5)
     sized = hop.response(answered(b"content-length:  05"), chunked=False, connection=b"close")
     assert sized == (
-        b"HTTP/1.1 200 OK\r\nVia: 1.1 lb-1\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nVia: 1.1 lb-1\r\nDate: Thu, 01 Jan 1970 00:00:07 GMT\r\n"
+        b"Content-Length: 5\r\nConnection: close\r\n\r\n"
     )
+    dated = answered(b"Date: Fri, 02 Jan 1970 00:00:00 GMT", b"Content-Length: 0")
+    assert hop.response(dated, chunked=False, connection=b"").count(b"Date: ") == 1
     empty = answered(b"Content-Length: 5", start=b"HTTP/1.1 204 No Content")
     assert b"Content-Length" not in hop.response(empty, chunked=False, connection=b"")
     same = answered(b"Content-Length: 5", start=b"HTTP/1.1 304 Not Modified")
     assert b"Content-Length: 5" in hop.response(same, chunked=False, connection=b"")
+
+
+def test_via_tells_which_version_came() -> None:
+    assert b"\r\nVia: 1.0 lb-1\r\n" in forward(b"GET / HTTP/1.0\r\nHost: x\r\n\r\n")
+    old = answered(b"Content-Length: 0", start=b"HTTP/1.0 200 OK")
+    assert b"\r\nVia: 1.0 lb-1\r\n" in Hop("lb-1").response(old, chunked=False, connection=b"")
 
 
 def test_a_problem_is_one() -> None:

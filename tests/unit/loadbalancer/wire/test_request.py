@@ -310,3 +310,22 @@ def test_incomplete_heads_wait() -> None:
     assert reader.feed(b"\nrest") == [b"GET / HTTP/1.1", b"Host: x"]
     assert reader.rest == b"rest"
     assert not reader.begun
+
+
+def test_a_second_key_is_ambiguous() -> None:
+    for second in (b"b", b"a", b""):
+        with pytest.raises(Reject):
+            read(
+                b"POST / HTTP/1.1\r\nHost: x\r\nIdempotency-Key: a\r\nIdempotency-Key: %b\r\n\r\n"
+                % second
+            )
+
+
+def test_max_forwards_is_counted_down_where_it_means_something() -> None:
+    line = b"%b * HTTP/1.1\r\nHost: x\r\nMax-Forwards: %b\r\n\r\n"
+    assert read(line % (b"OPTIONS", b"3")).plain == [b"Max-Forwards: 2"]
+    assert read((line % (b"GET", b"0")).replace(b"*", b"/")).plain == [b"Max-Forwards: 0"]
+    for value, status in ((b"0", 501), (b"x", 400), (b"-1", 400)):
+        with pytest.raises(Reject) as caught:
+            read(line % (b"OPTIONS", value))
+        assert caught.value.status == status
