@@ -7,15 +7,18 @@ import contextlib
 import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
-from loadbalancer.config.config import Config, cores, read, share
-from loadbalancer.config.table import ConfigError
+from loadbalancer.config.config import Config, read
+from loadbalancer.config.share import cores, share
+from loadbalancer.config.table import ConfigError, why
+from loadbalancer.config.texts import joined
 from loadbalancer.datapath.tries import Tries
 from loadbalancer.discovery.health import Checker
 from loadbalancer.listeners.certificates import Certificates
-from loadbalancer.listeners.doors import Service
+from loadbalancer.listeners.doors import NotToBeHad, Service
 from loadbalancer.listeners.network import GRACE_SECONDS, Address, Network
 from loadbalancer.observe import accesslog, report
 from loadbalancer.observe.admin import Admin
@@ -60,7 +63,7 @@ class Balancer:
         self._mate = mate
         self._agreement = Agreement(
             mate, self._parts, clock, lead=self._lead, become=self._told_to_become,
-            event=events.pass_on,
+            event=events.pass_on, own=self._own_numbers,
         ) if mate else None  # fmt: skip
         self._changing = asyncio.Lock()
         self._began = clock()
@@ -136,8 +139,11 @@ class Balancer:
 
     def _told_to_become(self, text: str, workers: int) -> None:
         if self._config.path:
-            config = replace(read(text, self._config.path), workers=workers)
-            self._keep(self._become(share(config)))
+            self._keep(self._become_quietly(partial(read, text, self._config.path), workers))
+
+    async def _become_quietly(self, read: Callable[[], Config], workers: int) -> None:
+        """The parent took it: whoever cannot, goes on with what it has, and says so."""
+        await self._try(lambda: share(replace(read(), workers=workers)), "the parent")
 
     def _tell_change(self, event: str, **fields: Any) -> None:
         """Of what all workers know, one tells."""
@@ -156,18 +162,23 @@ class Balancer:
         """Takes the configuration as it is by now; gives why not, or nothing if it did."""
         if self._agreement:
             return await self._agreement.reload(asked_by)
-        try:
-            if self._read is None:
-                raise ConfigError("there is no file: the command line cannot change")  # noqa: TRY301 - one way out
-            await self._become(self._read())
-        except ConfigError as error:
-            self._events.tell(
-                "configuration refused", level="ERROR", reason=str(error), asked_by=asked_by
-            )
-            return str(error)
+        if wrong := await self._try(self._read or _no_file, asked_by):
+            return wrong
         self._events.tell("configuration taken", asked_by=asked_by)
         if cores(self._config) > 1:
             self._events.tell("workers: several of them take a restart", level="WARNING")
+        return ""
+
+    async def _try(self, read: Callable[[], Config], asked_by: str) -> str:
+        """Becomes what is read; if not, the old one goes on, and why is told and given."""
+        try:
+            await self._become(read())
+        except Exception as error:  # noqa: BLE001 - nothing that is written there may end us
+            wrong = why(error)
+            self._events.tell(
+                "configuration refused", level="ERROR", reason=wrong, asked_by=asked_by
+            )
+            return wrong
         return ""
 
     async def _become(self, config: Config) -> None:
@@ -187,8 +198,9 @@ class Balancer:
         contexts = self._certificates.read(config)
         try:
             self._network.open([*fronts.values(), *private])
-        except OSError as error:
-            raise ConfigError(f"{config.path or 'command line'}: {error}") from error
+        except NotToBeHad as error:
+            key = config.address_key(error.address)
+            raise config.located(ConfigError(f"{key}: {error}")) from error
         before = {front.settings.name: front.address for front in self._parts.fronts.values()}
         self._config = config
         self._events.called(config.instance, config.zone)
@@ -204,7 +216,7 @@ class Balancer:
         await self._network.serve(self._parts.fronts.values(), private, config.drain_seconds)
         for name, (host, port) in fronts.items():
             if before.get(name) != (host, port):
-                self._events.tell("listening", listener=name, address=f"{host}:{port}")
+                self._events.tell("listening", listener=name, address=joined(host, port))
 
     # ---- time ---------------------------------------------------------------------------------
 
@@ -265,7 +277,11 @@ class Balancer:
     def _numbers(self) -> report.Numbers:
         if self._agreement:
             return self._agreement.numbers()
-        return report.numbers(self._parts.pools.values(), self._parts.fronts.values())
+        return self._own_numbers()
+
+    def _own_numbers(self) -> report.Numbers:
+        parts = self._parts
+        return report.numbers(parts.pools.values(), parts.fronts.values(), self._events.lost)
 
     def drain(self, pool: str, name: str, *, drained: bool) -> bool:
         """Takes an instance out by hand, or lets it in again; gives whether there is such a one."""
@@ -293,3 +309,7 @@ class Balancer:
 
     def _log_access(self, exchange: Tries, now: float) -> None:
         self._events.tell("request", **accesslog.line(exchange, now))
+
+
+def _no_file() -> Config:
+    raise ConfigError("there is no file: the command line cannot change")

@@ -6,12 +6,14 @@ import argparse
 import gc
 import resource
 import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from loadbalancer.balancer import Balancer
-from loadbalancer.config.config import Config, ConfigError, check_workers, cores, load, quick, share
+from loadbalancer.config.config import Config, ConfigError, check_workers, load, quick
+from loadbalancer.config.share import cores, share
 from loadbalancer.listeners.certificates import Certificates
 from loadbalancer.observe.events import Events
 from loadbalancer.workers.parent import Parent
@@ -25,7 +27,7 @@ examples:
   python -m loadbalancer --listen 127.0.0.1:8080 --backend 127.0.0.1:9001 --backend 127.0.0.1:9002
   python -m loadbalancer --listen 0.0.0.0:5432 --backend db-1:5432 --backend db-2:5432 --tcp
   python -m loadbalancer --config balancer.toml --check
-  python -m loadbalancer --config balancer.toml --workers 0
+  python -m loadbalancer --listen 127.0.0.1:8080 --backend 127.0.0.1:9001 --workers 0
 
 signals: SIGHUP takes the configuration anew, SIGTERM drains and ends.
 Everything else is in loadbalancer/README.md.
@@ -55,16 +57,19 @@ def _start(config: Config, read: partial[Config] | None) -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two sockets a request
     gc.freeze()  # what was imported stays: no use looking at it again and again
-    if cores(config) == 1:
-        _run(Balancer(config, Events(config.instance, config.zone), read))
-    else:
-        Parent(config, Events(config.instance, config.zone, worker=0), read, _work).run()
+    alone = cores(config) == 1
+    events = Events(config.instance, config.zone, worker=None if alone else 0)
+    with closing(events):
+        if alone:
+            _run(Balancer(config, events, read))
+        else:
+            Parent(config, events, read, _work).run()
 
 
 def _work(config: Config, mate: Mate) -> None:
     """What each of several workers does."""
-    events = Events(config.instance, config.zone, worker=mate.number)
-    _run(Balancer(share(config), events, mate=mate))
+    with closing(Events(config.instance, config.zone, worker=mate.number)) as events:
+        _run(Balancer(share(config), events, mate=mate))
 
 
 def _run(balancer: Balancer) -> None:
@@ -109,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--workers", type=int, metavar="N",
-        help="processes; 0: one a core (default: what FILE says, or 1)",
+        help="processes; 0: all cores, one on each (default: what FILE says, or 1)",
     )  # fmt: skip
     quick_form = parser.add_argument_group("without a file")
     quick_form.add_argument("--listen", metavar="HOST:PORT", help="accept here")

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 Tell = Callable[..., None]
 _SERVER_ERROR: Final = 500
-_LOG_LINES: Final = 50
-"""A second: in a storm of errors, writing about each would be one more burden."""
 
 
 class Visitor(Protocol):
@@ -83,8 +81,10 @@ class Front:
         self.pooled: Callable[[Instance], LinkSide | None]
         """An idle connection to an instance, if there is one; set by who has the sockets."""
         self._log_access = log_access
-        self.log_left = _LOG_LINES
+        self.log_left = settings.access_log_lines
         """Lines of the access log that may still be written in this second."""
+        self.unlogged = 0
+        """Lines that were not, since there would have been too many."""
 
     def reconfigure(
         self, settings: FrontSettings, routes: Routes, hop: Hop, served_by: str, limits: Limits
@@ -110,7 +110,7 @@ class Front:
 
     def tick(self) -> None:
         """To be called once a second."""
-        self.log_left = _LOG_LINES
+        self.log_left = self.settings.access_log_lines
         self.hop.tell_time(time())
 
     def body_of(self, head: RequestHead) -> Body:
@@ -126,6 +126,9 @@ class Front:
         if status >= _SERVER_ERROR:
             exchange.pool.errors += 1
         sample = self.settings.access_log_sample
-        if sample and self.log_left and (status >= _SERVER_ERROR or random.random() < sample):  # noqa: S311 - a sample
-            self.log_left -= 1
-            self._log_access(exchange, now)
+        if sample and (status >= _SERVER_ERROR or random.random() < sample):  # noqa: S311 - a sample
+            if self.log_left:
+                self.log_left -= 1
+                self._log_access(exchange, now)
+            else:
+                self.unlogged += 1

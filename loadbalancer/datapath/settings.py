@@ -37,3 +37,5 @@ class FrontSettings:
     max_connections: int = 10_000
     access_log_sample: float = 0.0
     """Share of answers to log; those of the 5xx class always are, if it is above 0."""
+    access_log_lines: int = 1_000
+    """A second at most: in a storm of errors, writing about each would be one more burden."""

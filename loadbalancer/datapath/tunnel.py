@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _NEVER = float("inf")
 _LAST_DATA_RECEIVED = 52
 """Where `struct tcp_info` has the milliseconds since then (linux/tcp.h)."""
+_AT_ONCE = struct.pack("ii", 1, 0)
+"""`struct linger`: on, and no time."""
 _TCP_INFO = getattr(socket, "TCP_INFO", None)
 
 
@@ -95,6 +97,11 @@ class End(asyncio.Protocol):
                 self.other.abort()
         self.tunnel.end_lost()
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that it has not taken yet."""
+        return self.transport.get_write_buffer_size() if self.transport is not None else 0
+
     def close(self) -> None:
         """What was written still goes out."""
         if self.transport is not None:
@@ -159,6 +166,9 @@ class Tunnel:
         self._failures: Failures | None = None
         self._dialing: asyncio.Task[None] | None = None
         self._over = False
+        self._left: int | None = None
+        """Once it is to end: bytes that had not gone out when we looked last. Who takes none of
+        them until we look again would never let it end."""
         self.tie: Tie | None = None
         self._began = 0.0
         self.due = _NEVER
@@ -279,8 +289,7 @@ class Tunnel:
     @property
     def unsent(self) -> int:
         """Bytes that the caller has not taken yet."""
-        transport = self._caller.transport
-        return transport.get_write_buffer_size() if transport is not None else 0
+        return self._caller.unsent
 
     def expired(self, now: float) -> None:
         """`due` has passed: it waits for too long, or may be idle."""
@@ -288,13 +297,21 @@ class Tunnel:
             self._end("refused")
             return
         idle = self._front.settings.tunnel_idle
-        quiet = min(_quiet(self._caller), _quiet(self._link))
-        if quiet >= idle:
-            self._caller.close()
-            self._link.close()
-            self.due = now + idle
-        else:
-            self.due = now + idle - quiet
+        if self._left is None and self._caller.transport and self._link.transport:
+            quiet = min(_quiet(self._caller), _quiet(self._link))
+            if quiet < idle:
+                self.due = now + idle - quiet
+                return
+        self.due = now + idle
+        left = self._caller.unsent + self._link.unsent
+        if self._left is not None and left >= self._left:
+            _forget(self._caller)
+            _forget(self._link)
+            self.drop()
+            return
+        self._left = left
+        self._caller.close()
+        self._link.close()
 
     def leave(self) -> None:
         """It is let go on; only who is not served yet is turned away."""
@@ -342,6 +359,15 @@ class Tunnel:
             pool.in_flight -= 1
             if pool.waiting:
                 pool.serve_waiting(clock())
+
+
+def _forget(end: End) -> None:
+    """Has the kernel throw away what it could not send either, which it would keep for minutes."""
+    if end.transport is not None:
+        with contextlib.suppress(OSError, AttributeError):
+            end.transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE
+            )
 
 
 def _quiet(end: End) -> float:

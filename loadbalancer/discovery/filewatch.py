@@ -53,8 +53,8 @@ class FileWatch:
             with path.open(encoding="utf-8") as file:
                 text = file.read(_MOST_BYTES)
             members = read_members(text, as_json=path.suffix == ".json")
-        except (OSError, UnicodeDecodeError, ConfigError) as error:
-            why = str(getattr(error, "strerror", "") or error)
+        except Exception as error:  # noqa: BLE001 - whatever it says, it changes nothing
+            why = _why(error)
             if self._wrong.get(path) != why:
                 self._wrong[path] = why
                 self._tell("instances file refused", level="ERROR", file=str(path), reason=why)
@@ -65,9 +65,16 @@ class FileWatch:
             hear(members)
 
 
+def _why(error: Exception) -> str:
+    """What a person has to know of it."""
+    if isinstance(error, ConfigError):
+        return str(error)
+    return getattr(error, "strerror", "") or f"{type(error).__name__}: {error}"
+
+
 def _stamp(path: Path) -> Stamp | None:
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from dataclasses import dataclass
 
-from loadbalancer.config.table import ConfigError, Table, address
+from loadbalancer.config.table import ConfigError, Table
+from loadbalancer.config.texts import address, joined, word
 
 MOST_WEIGHT = 100
 """A whole round is worked out in advance."""
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Member:
     @property
     def source(self) -> str:
         """Under which a pool knows that it was listed."""
-        return f"{self.host}:{self.port}"
+        return joined(self.host, self.port)
 
 
 def member(row: Table, host: str, port: int) -> Member:
@@ -34,7 +37,7 @@ def member(row: Table, host: str, port: int) -> Member:
     """
     weight = row.take("weight", int, 1)
     check_weight(weight, row.key("weight"))
-    made = Member(host, port, row.take("zone", str, ""), weight)
+    made = Member(host, port, word(row.take("zone", str, ""), row.key("zone")), weight)
     row.end()
     return made
 
@@ -73,11 +76,12 @@ def _from_lines(text: str) -> list[Member]:
 def _from_line(line: str, where: str) -> Member:
     first, *rest = line.split()
     content: dict[str, object] = {}
-    for word in rest:
-        key, equals, value = word.partition("=")
-        content[key] = int(value) if key == "weight" and value.isdecimal() else value
+    for said in rest:
+        key, equals, value = said.partition("=")
+        number = key == "weight" and value.isdecimal() and len(value) <= _MOST_DIGITS
+        content[key] = int(value) if number else value
         if not equals:
-            raise ConfigError(f"{where}: {word!r} is neither zone=… nor weight=…")
+            raise ConfigError(f"{where}: {reprlib.repr(said)} is neither zone=… nor weight=…")
     return member(Table(content, where, {}), *address(first, where))
 
 

@@ -90,15 +90,22 @@ class Resolver:
 
 
 def addresses(name: str, port: int) -> list[tuple[str, int]]:
-    """The IPv4 addresses of a name; none if it is known to have none.
+    """The addresses of a name; none if it is known to have none.
+
+    Those of IPv6 are taken if it has no others: where it has both, they are the same instances.
+    Both are asked for at once, which takes no longer than one; one answer of the two counts.
 
     Raises:
         OSError: the name service gave no answer.
     """
     try:
-        found = socket.getaddrinfo(name, port, socket.AF_INET, socket.SOCK_STREAM)
+        found = socket.getaddrinfo(name, port, socket.AF_UNSPEC, socket.SOCK_STREAM)
     except socket.gaierror as error:
         if error.errno in _NO_ADDRESS:
             return []
         raise
-    return sorted({(str(address[4][0]), port) for address in found})
+    by_family = {
+        family: {(str(address[4][0]), port) for address in found if address[0] == family}
+        for family in (socket.AF_INET, socket.AF_INET6)
+    }
+    return sorted(by_family[socket.AF_INET] or by_family[socket.AF_INET6])

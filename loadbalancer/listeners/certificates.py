@@ -29,11 +29,14 @@ class Certificates:
         Raises:
             ConfigError: a certificate is not good.
         """
-        return {
-            front.name: context_for(front.tls, f"listeners.{front.name}.tls")
-            for front, _ in config.listeners
-            if front.tls
-        }
+        try:
+            return {
+                front.name: context_for(front.tls, f"listeners.{front.name}.tls")
+                for front, _ in config.listeners
+                if front.tls
+            }
+        except ConfigError as error:
+            raise config.located(error) from error
 
     def hand_over(
         self, contexts: Mapping[str, ssl.SSLContext], fronts: Mapping[str, Front]

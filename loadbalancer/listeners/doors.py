@@ -10,11 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from loadbalancer.config.texts import joined
 from loadbalancer.listeners.greeting import Announced, Greeter
 
 _BACKLOG = 1_024
 _GOODBYE_SECONDS = 2.0
 """For the end of a TLS connection to be agreed on."""
+
+
+class NotToBeHad(Exception):
+    """Nobody can listen at this address, or somebody does."""
+
+    def __init__(self, address: tuple[str, int], error: Exception) -> None:
+        super().__init__(f"{joined(*address)}: {getattr(error, 'strerror', '') or error}")
+        self.address = address
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ class Door:
         """Opens it, so that callers queue from now on. `shared`: with other processes.
 
         Raises:
-            OSError: the address cannot be had.
+            NotToBeHad: the address.
         """
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server | Greeter] = []
@@ -69,9 +78,9 @@ class Door:
             for one in sockets_at(host, port, shared=shared):
                 self._sockets.append(one)
                 one.listen(_BACKLOG)
-        except OSError:
+        except OSError as error:
             self.close()
-            raise
+            raise NotToBeHad((host, port), error) from error
 
     async def serve(self, service: Service) -> None:
         """Who comes from now on meets this; nobody is turned away meanwhile."""
@@ -131,11 +140,11 @@ def sockets_at(host: str, port: int, *, shared: bool) -> list[socket.socket]:
     """Sockets bound to an address (a name may have several), not listening yet.
 
     Raises:
-        OSError: the address cannot be had.
+        NotToBeHad: the address.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     made: list[socket.socket] = []
     try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, address in dict.fromkeys(found):
             one = socket.socket(family, kind, protocol)
             made.append(one)
@@ -146,10 +155,10 @@ def sockets_at(host: str, port: int, *, shared: bool) -> list[socket.socket]:
             if family == socket.AF_INET6:
                 one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             one.bind(address)
-    except OSError:
+    except (OSError, ValueError) as error:
         for one in made:
             one.close()
-        raise
+        raise NotToBeHad((host, port), error) from error
     return made
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from loadbalancer.datapath import tunnel
 from loadbalancer.datapath.sockets import Caller, Link, pooled
-from loadbalancer.listeners.doors import Door, Service
+from loadbalancer.listeners.doors import Door, NotToBeHad, Service
 from loadbalancer.wire.connection import Answers
 from loadbalancer.wire.response import ResponseParser
 
@@ -62,14 +62,14 @@ class Network:
         """Opens those of the addresses that are not open: all of them, or none.
 
         Raises:
-            OSError: one cannot be had.
+            NotToBeHad: one of them.
         """
         new: dict[Address, Door] = {}
         try:
             for address in addresses:
                 if address not in self._doors:
                     new[address] = Door(*address, shared=self._shared)
-        except OSError:
+        except NotToBeHad:
             for door in new.values():
                 door.close()
             raise

@@ -50,7 +50,7 @@ def context_for(settings: TlsSettings, key: str) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     try:
         context.load_cert_chain(settings.certificate, settings.key, password=_no_password)
-    except (ssl.SSLError, ValueError) as error:
+    except (OSError, ValueError) as error:  # SSLError is an OSError
         why = getattr(error, "reason", None) or str(error)
         raise ConfigError(f"{key}.certificate: not good with its key: {why}") from error
     return context

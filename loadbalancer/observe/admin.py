@@ -37,6 +37,7 @@ _NO_COMMAND = Problem(
 _BAD_WEIGHT = Problem(400, "bad-request", "A weight is a whole number from 1 to 100")
 _TOO_MANY = Problem(503, "overloaded", "Too many follow the events already")
 _MOST_CONNECTIONS = 64
+_MOST_DIGITS = 9
 _ALIVE_SECONDS = 15.0
 """Without an event, a comment says that we are still here; and who takes nothing of what we send
 for so long is let go."""
@@ -170,10 +171,11 @@ class Admin:
                 known = self._balancer.drain(pool, name, drained=verb == "drain")
                 return _done(known, pool=pool, instance=name, done=verb)
             case ["", "pools", pool, "instances", name, "weight", weight]:
-                if not weight.isdecimal() or not 1 <= int(weight) <= MOST_WEIGHT:
+                wanted = int(weight) if weight.isdecimal() and len(weight) <= _MOST_DIGITS else 0
+                if not 1 <= wanted <= MOST_WEIGHT:
                     return details(_BAD_WEIGHT, close=True)
-                known = self._balancer.weigh(pool, name, int(weight))
-                return _done(known, pool=pool, instance=name, weight=int(weight))
+                known = self._balancer.weigh(pool, name, wanted)
+                return _done(known, pool=pool, instance=name, weight=wanted)
         return details(_NO_COMMAND, close=True)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections import deque
 from datetime import UTC, datetime
-from typing import TextIO
+
+from loadbalancer.observe.output import Output
 
 _MOST_READERS = 32
 _MOST_UNREAD = 256
@@ -17,12 +17,13 @@ class Events:
     """Writes an event for every change of state, with its reason."""
 
     def __init__(
-        self, instance: str, zone: str, out: TextIO | None = None, *, worker: int | None = None
+        self, instance: str, zone: str, out: Output | None = None, *, worker: int | None = None
     ) -> None:
         """`worker`: its number, where there are several."""
         self._more = {} if worker is None else {"worker": worker}
         self.called(instance, zone)
-        self._out = out or sys.stdout
+        self._out = out or Output()
+        self._out.losses = self._losses
         self._readers: set[Reader] = set()
 
     def called(self, instance: str, zone: str) -> None:
@@ -31,6 +32,25 @@ class Events:
 
     def tell(self, event: str, *, level: str = "INFO", **fields: object) -> str:
         """Writes one line, and gives it. `fields` say what and why."""
+        text = self._line(event, level, fields)
+        self._out.write(text)
+        if event != "request":
+            self.pass_on(text)
+        return text
+
+    @property
+    def lost(self) -> int:
+        """Lines that could not be written."""
+        return self._out.lost
+
+    def close(self) -> None:
+        """Nothing more is told; what was, is written, if somebody takes it."""
+        self._out.close()
+
+    def _losses(self, number: int) -> str:
+        return self._line("log lines lost", "WARNING", {"number": number})
+
+    def _line(self, event: str, level: str, fields: dict[str, object]) -> str:
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "level": level,
@@ -38,12 +58,7 @@ class Events:
             **self._always,
             **fields,
         }
-        text = json.dumps(line, default=str)
-        self._out.write(text + "\n")
-        self._out.flush()
-        if event != "request":
-            self.pass_on(text)
-        return text
+        return json.dumps(line, default=str)
 
     def pass_on(self, text: str) -> None:
         """Tells those who follow a line that was written, perhaps by another process."""

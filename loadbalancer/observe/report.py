@@ -16,7 +16,7 @@ _BUCKETS = len(BOUNDS) + 1
 Numbers = dict[str, Any]
 
 
-def numbers(pools: Iterable[Pool], fronts: Iterable[Front]) -> Numbers:
+def numbers(pools: Iterable[Pool], fronts: Iterable[Front], lines_lost: int) -> Numbers:
     """What one process has counted, so that it can be added to what others have.
 
     `sums` only ever grow; `now` is how it is at this moment.
@@ -24,6 +24,7 @@ def numbers(pools: Iterable[Pool], fronts: Iterable[Front]) -> Numbers:
     pools, fronts = list(pools), list(fronts)
     return {
         "sums": {
+            "log": {"lost": lines_lost},
             "pools": {
                 p.name: {
                     "requests": p.budget.requests, "errors": p.errors, "retries": p.retries,
@@ -35,6 +36,7 @@ def numbers(pools: Iterable[Pool], fronts: Iterable[Front]) -> Numbers:
             "fronts": {
                 f.settings.name: {
                     "rejected": f.rejected,
+                    "unlogged": f.unlogged,
                     "tunnels": dict(f.tunnels),
                     "statuses": {str(status): count for status, count in f.statuses.items()},
                 }
@@ -173,7 +175,9 @@ def _ms(seconds: float | None) -> float | None:
 def exposition(pools: Iterable[Pool], counted: Numbers, now: float) -> str:
     """Prometheus' text format, version 0.0.4."""
     pools = list(pools)
-    lines = list(_front_lines(counted))
+    lines = ["# TYPE balancer_log_lines_lost_total counter"]
+    lines.append(f"balancer_log_lines_lost_total {counted['sums']['log']['lost']}")
+    lines += _front_lines(counted)
     for name, kind, part, key in _POOL_METRICS:
         lines.append(f"# TYPE balancer_{name} {kind}")
         lines += [
@@ -225,6 +229,9 @@ def _front_lines(counted: Numbers) -> Iterator[str]:
     yield "# TYPE balancer_rejected_total counter"
     for name, front in counted["sums"]["fronts"].items():
         yield f"balancer_rejected_total{_labels(listener=name)} {front['rejected']}"
+    yield "# TYPE balancer_access_log_left_out_total counter"
+    for name, front in counted["sums"]["fronts"].items():
+        yield f"balancer_access_log_left_out_total{_labels(listener=name)} {front['unlogged']}"
     yield "# TYPE balancer_tunnels_total counter"
     for name, front in counted["sums"]["fronts"].items():
         for outcome, count in sorted(front["tunnels"].items()):

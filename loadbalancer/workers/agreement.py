@@ -41,14 +41,17 @@ class Agreement:
         lead: Callable[[], None],
         become: Callable[[str, int], None],
         event: Callable[[str], None],
+        own: Callable[[], report.Numbers],
     ) -> None:
         """Whom to call: `lead` when this worker is to lead, `become` with the text of another
-        configuration and the number of workers, `event` with what the parent had to tell.
+        configuration and the number of workers, `event` with what the parent had to tell; `own`
+        for what this worker has counted.
         """  # noqa: D205 - one sentence
         self._mate = mate
         self._parts = parts
         self._clock = clock
         self._lead = lead
+        self._own = own
         self._heard: dict[str, Callable[[Message], None]] = {
             "view": self._hear_view,
             "ejected": self._eject,
@@ -171,9 +174,6 @@ class Agreement:
                     self._mate.send("leader", "look", pool=pool.name, address=instance.address)
 
     # ---- numbers and commands -----------------------------------------------------------------
-
-    def _own(self) -> report.Numbers:
-        return report.numbers(self._parts.pools.values(), self._parts.fronts.values())
 
     def numbers(self) -> report.Numbers:
         """Those of all workers, and of those that died; others' are up to a second old."""

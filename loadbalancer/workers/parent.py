@@ -17,9 +17,11 @@ from collections.abc import Callable
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Any
 
-from loadbalancer.config.config import Config, ConfigError, cores
+from loadbalancer.config.config import Config
+from loadbalancer.config.share import cores
+from loadbalancer.config.table import ConfigError, why
 from loadbalancer.listeners.certificates import Certificates
-from loadbalancer.listeners.doors import sockets_at
+from loadbalancer.listeners.doors import NotToBeHad, sockets_at
 from loadbalancer.observe import report
 from loadbalancer.workers.crew import Action, Crew, Kill, Start, Stop
 from loadbalancer.workers.mate import Mate
@@ -284,9 +286,10 @@ class Parent:
                 raise ConfigError("there is no file: the command line cannot change")  # noqa: TRY301 - one way out
             config = self._read_config()
             self._reserve(config)
-        except ConfigError as error:
-            self._tell("configuration refused", level="ERROR", reason=str(error), asked_by=asked_by)
-            return str(error)
+        except Exception as error:  # noqa: BLE001 - nothing that is written there may end us
+            wrong = why(error)
+            self._tell("configuration refused", level="ERROR", reason=wrong, asked_by=asked_by)
+            return wrong
         self._config = config
         self._events.called(config.instance, config.zone)
         self._crew.resize(cores(config))
@@ -309,9 +312,10 @@ class Parent:
         try:
             for address in wanted - self._addresses.keys():
                 new[address] = sockets_at(*address, shared=True)
-        except OSError as error:
+        except NotToBeHad as error:
             _close(new)
-            raise ConfigError(f"{config.path or 'command line'}: {error}") from error
+            key = config.address_key(error.address)
+            raise config.located(ConfigError(f"{key}: {error}")) from error
         gone = {a: held for a, held in self._addresses.items() if a not in wanted}
         _close(gone)
         self._addresses = {a: h for a, h in self._addresses.items() if a in wanted} | new

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -11,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from loadtests.bench import machine
+from loadtests.bench import kept, machine
 from loadtests.bench.measure import Cores, Measured, Say, measure
 from loadtests.bench.peers import HTTP, TCP, start_backends
 from loadtests.bench.plot import plot
@@ -58,15 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _finish(rows, options.out, say)
 
 
-def _finish(rows: list[Measured], out: Path, say: Say) -> int:
-    measured = [row for row in rows if not row.failed]
-    text = page(rows, machine.describe())
-    (out / "latest.json").write_text(json.dumps([r.as_json() for r in measured], indent=1) + "\n")
+def _finish(measured: list[Measured], out: Path, say: Say) -> int:
+    """A run of some scenarios or peers leaves the rows of the others as they are."""
+    when = kept.now()
+    found = [{**row.as_json(), "measured": when} for row in measured if not row.failed]
+    order = {one.name: at for at, one in enumerate(SCENARIOS)}
+    rows = kept.merge(kept.read(out / "latest.json"), found, ("scenario", "peer"), order)
+    left_out = [(row.scenario.name, row.peer, row.failed) for row in measured if row.failed]
+    text = page(rows, machine.describe(), left_out)
+    kept.write(out / "latest.json", rows)
     (out / "table.md").write_text(text)
     (out / "plot.svg").write_text(plot(rows))
     sys.stdout.write("\n" + text + "\n")
     say(f"written: {out}/latest.json, table.md, plot.svg")
-    return 0 if measured else _FAILED
+    return 0 if found else _FAILED
 
 
 def two_cores() -> Cores:

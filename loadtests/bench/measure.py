@@ -57,6 +57,7 @@ class Measured:
             "p50_ms": round(Spread.of([r.p50_ms for r in self.results]).median, 3),
             "p99_ms": round(Spread.of([r.p99_ms for r in self.results]).median, 3),
             "errors": self.errors,
+            "disturbed": round(max(self.disturbed, default=0.0), 3),
         }  # fmt: skip
 
 

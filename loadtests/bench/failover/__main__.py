@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtests.bench import machine
+from loadtests.bench import kept, machine
 from loadtests.bench.__main__ import chosen, two_cores
 from loadtests.bench.failover.cases import CASES, Backends, Case
 from loadtests.bench.failover.client import Done, Load
@@ -41,17 +40,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"bench-failover: {error}\n")
         return _BAD_USE
     os.sched_setaffinity(0, {cores.rest})
-    began, results, told = time.monotonic(), [], []
+    began, results = time.monotonic(), []
     for case in cases:
         for peer in peers:
             sys.stdout.write(f"{time.monotonic() - began:4.0f}s  {case.title}: {peer.name}\n")
             sys.stdout.flush()
-            result = _run(case, peer, cores, options.rate, seconds)
-            results.append(result)
-            if peer.name == OURS:
-                found = complaints(result.rows, hangs=case.hangs)
-                told += [f"{case.title}: {text}" for text in found]
-    return _finish(results, told, options.out, options.rate)
+            results.append(_run(case, peer, cores, options.rate, seconds))
+    return _finish(results, options.out, options.rate)
+
+
+def _complaints(results: list[Result]) -> list[str]:
+    """What this balancer did not do as it promises."""
+    return [
+        f"{result.case.title}: {text}"
+        for result in results
+        if result.peer == OURS
+        for text in complaints(result.rows, hangs=result.case.hangs)
+    ]
 
 
 def _run(case: Case, peer: Peer, cores: Cores, rate: float, seconds: float) -> Result:
@@ -84,18 +89,24 @@ async def _load(
     return await load
 
 
-def _finish(results: list[Result], told: list[str], out: Path, rate: float) -> int:
+def _finish(results: list[Result], out: Path, rate: float) -> int:
+    """A run of some cases or peers leaves the results of the others as they are."""
     out.mkdir(parents=True, exist_ok=True)
+    when, order = kept.now(), {case.name: at for at, case in enumerate(CASES)}
+    for result in results:
+        result.measured = when
     found = [result.as_json() for result in results if result.rows]
-    (out / "failover.json").write_text(json.dumps(found, indent=1) + "\n")
+    merged = kept.merge(kept.read(out / "failover.json"), found, ("case", "peer"), order)
+    kept.write(out / "failover.json", merged)
     intro = (
         f"{rate:g} requests a second, open loop: half GET, the others PUT, POST with and without "
-        f"Idempotency-Key. {machine.processor()}"
+        f"Idempotency-Key, with Expect: 100-continue, and with 256 KiB. {machine.processor()}"
     )
-    text = page(results, intro, told)
+    shown = [one for row in merged if (one := Result.from_json(row))]
+    text = page([*shown, *(one for one in results if one.left_out)], intro, _complaints(shown))
     (out / "failover.md").write_text(text)
     sys.stdout.write(f"\n{text}\nwritten: {out}/failover.json, failover.md\n")
-    return _FAILED if told else 0
+    return _FAILED if _complaints(results) else 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -57,6 +57,8 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._transport: asyncio.Transport | None = None
         self._held = b""
+        self._noted = False
+        """The head that we hold was written down already: its body is still to come."""
         self.busy = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -82,11 +84,22 @@ class Connection(asyncio.Protocol):
         start, *lines = head.split(b"\r\n")
         fields = {n.lower(): v.strip() for n, _, v in (line.partition(b":") for line in lines)}
         length = int(fields.get(b"content-length", b"0"))
+        if not self._noted:
+            self._noted = True
+            self._seen(fields)
         if len(rest) < length:
             return
         self._held = rest[length:]
+        self._noted = False
         self.busy = True
         self._serve(start, fields.get(b"x-bench-id", b""))
+
+    def _seen(self, fields: dict[bytes, bytes]) -> None:
+        """The head of a request is there, and perhaps nothing else of it yet."""
+        silent = self._server.mode in (Mode.SILENT, Mode.ONLY_CHECKS)
+        self._server.note(b"S", fields.get(b"x-bench-id", b""))
+        if b"expect" in fields and not silent and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _serve(self, start: bytes, request_id: bytes) -> None:
         server = self._server
@@ -95,7 +108,6 @@ class Connection(asyncio.Protocol):
             if server.mode is not Mode.SILENT:
                 self._answer(b"200 OK" if server.ready else b"503 Service Unavailable")
             return
-        server.note(b"S", request_id)
         if server.mode in (Mode.SILENT, Mode.ONLY_CHECKS):
             return
         seconds = random.uniform(_LEAST_SECONDS, _MOST_SECONDS)
@@ -123,7 +135,7 @@ class Connection(asyncio.Protocol):
 
     def leave(self) -> None:
         """Ends it, unless a request is under way."""
-        if not self.busy and self._transport is not None:
+        if not self.busy and not self._noted and self._transport is not None:
             self._transport.close()
 
 

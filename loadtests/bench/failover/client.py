@@ -12,6 +12,10 @@ from time import monotonic
 
 PATIENCE_SECONDS = 10.0
 """After so long a caller gives up: in the results, `10 s or more`."""
+KEPT_BYTES = 65_536
+"""Of a body; this balancer's default, and beyond what nginx keeps in memory."""
+_CONTINUE_SECONDS = 1.0
+"""So long a caller waits to be told to go on, and then goes on (as curl does)."""
 _MOST_OPEN = 4_000
 _OK, _BAD = 200, 300
 
@@ -24,18 +28,26 @@ class Kind:
     method: bytes
     keyed: bool = False
     body: bytes = b""
+    expects: bool = False
+    """Waits with its body until it is told to send it (RFC 9110, section 10.1.1)."""
 
     @property
     def repeatable(self) -> bool:
-        """May a balancer send it twice?"""
+        """May it be done twice?"""
         return self.keyed or self.method in (b"GET", b"PUT")
 
+    @property
+    def kept(self) -> bool:
+        """Is its body so small that a balancer keeps it for another try?"""
+        return len(self.body) <= KEPT_BYTES
+
     def head(self, request_id: bytes) -> bytes:
-        """The whole request."""
+        """All but its body."""
         key = b"Idempotency-Key: %b\r\n" % request_id if self.keyed else b""
         length = b"Content-Length: %d\r\n" % len(self.body) if self.body else b""
-        return b"%b /orders HTTP/1.1\r\nHost: shop\r\nX-Bench-Id: %b\r\n%b%b\r\n%b" % (
-            self.method, request_id, key, length, self.body,
+        expect = b"Expect: 100-continue\r\n" if self.expects else b""
+        return b"%b /orders HTTP/1.1\r\nHost: shop\r\nX-Bench-Id: %b\r\n%b%b%b\r\n" % (
+            self.method, request_id, key, length, expect,
         )  # fmt: skip
 
 
@@ -43,8 +55,13 @@ SAFE = Kind("get", b"GET")
 IDEMPOTENT = Kind("put", b"PUT", body=b'{"seats":2}')
 KEYED = Kind("keyed post", b"POST", keyed=True, body=b'{"seats":2}')
 UNKEYED = Kind("post", b"POST", body=b'{"seats":2}')
-KINDS = (SAFE, IDEMPOTENT, KEYED, UNKEYED)
-MIX = (SAFE, SAFE, KEYED, UNKEYED, SAFE, IDEMPOTENT, KEYED, UNKEYED)
+EXPECTING = Kind("expecting", b"POST", keyed=True, body=b'{"seats":2}', expects=True)
+LARGE = Kind("large", b"POST", keyed=True, body=bytes(4 * KEPT_BYTES))
+KINDS = (SAFE, IDEMPOTENT, KEYED, UNKEYED, EXPECTING, LARGE)
+MIX = (
+    SAFE, KEYED, SAFE, UNKEYED, SAFE, IDEMPOTENT, SAFE, EXPECTING,
+    SAFE, KEYED, SAFE, UNKEYED, SAFE, IDEMPOTENT, SAFE, LARGE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +118,7 @@ class Load:
         try:
             async with asyncio.timeout_at(asyncio.get_running_loop().time() + PATIENCE_SECONDS):
                 reader, writer = await self._connection()
-                writer.write(kind.head(request_id.encode()))
-                status, keep = await _answer(reader)
+                status, keep = await _ask(reader, writer, kind, request_id.encode())
         except (
             OSError,
             TimeoutError,
@@ -127,11 +143,35 @@ class Load:
         return await asyncio.open_connection("127.0.0.1", self._port)
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, bool]:
-    """Its status, and whether the connection stays."""
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    while head.startswith(b"http/1.1 1"):
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+async def _ask(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kind: Kind, request_id: bytes
+) -> tuple[int, bool]:
+    """The answer's status, and whether the connection stays."""
+    head = kind.head(request_id)
+    writer.write(head if kind.expects else head + kind.body)
+    first = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
+    try:
+        if kind.expects:
+            await asyncio.wait([first], timeout=_CONTINUE_SECONDS)
+            if first.done() and not _interim(first.result()):
+                status, _ = await _answer(reader, first.result())
+                return status, False  # it wants no body, which was announced
+            writer.write(kind.body)
+        answer = await first
+    finally:
+        first.cancel()
+    while _interim(answer):
+        answer = await reader.readuntil(b"\r\n\r\n")
+    return await _answer(reader, answer)
+
+
+def _interim(head: bytes) -> bool:
+    return head.startswith(b"HTTP/1.1 1")
+
+
+async def _answer(reader: asyncio.StreamReader, head: bytes) -> tuple[int, bool]:
+    """Its status, and whether the connection stays; reads its body."""
+    head = head.lower()
     if b"\r\ntransfer-encoding: chunked\r\n" in head:
         while size := int((await reader.readuntil(b"\r\n")).strip(), 16):
             await reader.readexactly(size + 2)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from loadtests.bench.failover.client import KINDS, Done, Kind
 
@@ -69,6 +70,15 @@ class Row:
             "worst_settled_s": round(self.worst_settled, 3),
         }  # fmt: skip
 
+    @staticmethod
+    def from_json(kind: Kind, found: Mapping[str, Any]) -> Row:
+        """What `as_json` gave."""
+        return Row(
+            kind, found["requests"], found["failed"], found["answered_500"],
+            found["failed_unseen"], found["failed_with_effect"], found["lost"], found["twice"],
+            found["worst_s"], found["slow"], found["worst_settled_s"],
+        )  # fmt: skip
+
 
 def rows(done: Sequence[Done], effects: Effects, fault_at: float) -> list[Row]:
     """One for each kind that was sent; `fault_at` is in seconds from the load's start."""
@@ -106,13 +116,14 @@ def complaints(found: Sequence[Row], *, hangs: bool) -> list[str]:
         name = row.kind.name
         if row.lost:
             told.append(f"{name}: {row.lost} acknowledged and not done")
-        if row.kind.repeatable and row.failed > row.answered:
+        promised = row.kind.repeatable and row.kind.kept
+        if promised and row.failed > row.answered:
             told.append(f"{name}: {row.failed - row.answered} failed without an answer")
         if not row.kind.repeatable and row.twice:
             told.append(f"{name}: {row.twice} done twice")
-        if not row.kind.repeatable and row.failed_unseen and not hangs:
+        if not promised and row.failed_unseen and not hangs:
             told.append(f"{name}: {row.failed_unseen} failed and could have had no effect")
-        if hangs and row.kind.repeatable and row.worst > HUNG_COSTS_SECONDS:
+        if hangs and promised and row.worst > HUNG_COSTS_SECONDS:
             told.append(f"{name}: took {row.worst:.2f} s, more than {HUNG_COSTS_SECONDS:g} s")
         if hangs and row.worst_settled > HUNG_COSTS_SECONDS:
             told.append(f"{name}: still {row.worst_settled:.2f} s once it should be ejected")

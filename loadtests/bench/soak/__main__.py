@@ -19,12 +19,13 @@ from loadtests.bench.measure import Cores
 from loadtests.bench.peers import answers
 from loadtests.bench.program import WORK, NotStarted, Program
 from loadtests.bench.soak.load import Load
+from loadtests.bench.soak.mute import KEPT
 from loadtests.bench.soak.plot import plot
 from loadtests.bench.soak.verdict import Sample, Verdict, judge
 from loadtests.plan import PlanError
 from loadtests.plan import seconds as seconds_of
 
-_PORT, _BACKENDS = 8031, (9021, 9022)
+_PORT, _TUNNELS, _BACKENDS = 8031, 8032, (9021, 9022)
 _SAMPLES = 300
 _LEAST_SECONDS = 1.0
 _READY_SECONDS = 15.0
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = [dataclasses.asdict(sample) for sample in samples]
     (options.out / "soak.json").write_text(json.dumps(rows) + "\n")
     sys.stdout.write(_says(verdict, load))
-    return 0 if verdict.flat else _GROWS
+    return 0 if verdict.flat and not load.outcomes[KEPT] else _GROWS
 
 
 def _soak(cores: Cores, seconds: float, *, leak: bool) -> tuple[list[Sample], Load]:
@@ -73,7 +74,7 @@ def _soak(cores: Cores, seconds: float, *, leak: bool) -> tuple[list[Sample], Lo
 
 
 async def _load(balancer: Program, counted: Path, seconds: float) -> tuple[list[Sample], Load]:
-    load, stop, samples = Load(_PORT, random.Random(1)), asyncio.Event(), []
+    load, stop, samples = Load(_PORT, _TUNNELS, random.Random(1)), asyncio.Event(), []
     running = asyncio.create_task(load.run(stop))
     began, told = time.monotonic(), 0.0
     while (at := time.monotonic() - began) < seconds and not running.done():
@@ -113,7 +114,9 @@ def _sample(balancer: Program, counted: Path, load: Load, at: float) -> Sample:
 
 def _says(verdict: Verdict, load: Load) -> str:
     outcomes = ", ".join(f"{name} {count}" for name, count in load.outcomes.most_common())
-    lines = [f"\n{load.requests} requests: {outcomes}"]
+    lines = [f"\n{load.requests} requests, and callers that read nothing: {outcomes}"]
+    if load.outcomes[KEPT]:
+        lines.append(f"  KEPT: {load.outcomes[KEPT]} callers that did not read, over 15 s")
     for growth in verdict.growths:
         word = "flat" if growth.flat else "GROWS"
         lines.append(

@@ -1,10 +1,15 @@
-"""Callers of every sort, for as long as it takes: polite ones, those who leave, those who err."""
+"""Callers of every sort, for as long as it takes: polite ones, those who leave, those who err.
+
+And those who never read: see mute.py.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections import Counter
+
+from loadtests.bench.soak.mute import Mutes
 
 _WORKERS = 24
 _MOST_ON_A_CONNECTION = 20
@@ -17,12 +22,14 @@ _UPLOAD = bytes(8_192)
 class Load:
     """All callers."""
 
-    def __init__(self, port: int, chance: random.Random) -> None:
+    def __init__(self, port: int, tunnels: int, chance: random.Random) -> None:
+        """`tunnels`: where connections are passed on as they are."""
         self._port = port
         self._chance = chance
         self._count = 0
         self.outcomes: Counter[str] = Counter()
         """By status, or how else it ended."""
+        self._mutes = Mutes(port, tunnels, self.outcomes)
 
     @property
     def requests(self) -> int:
@@ -31,7 +38,8 @@ class Load:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until told to stop."""
-        await asyncio.gather(*(self._worker(stop) for _ in range(_WORKERS)))
+        workers = (self._worker(stop) for _ in range(_WORKERS))
+        await asyncio.gather(self._mutes.run(stop), *workers)
 
     async def _worker(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.integration.loadbalancer.harness import Cluster, Load, Start, ask, wait_until
 from tests.ports import free_port
 
@@ -77,14 +79,16 @@ async def test_a_listener_that_goes_finishes_and_a_new_one_is_there(cluster: Sta
         raise AssertionError("the old one still listens")
 
 
-def test_a_bad_one_is_refused_and_the_old_one_goes_on(cluster: Start) -> None:
-    made: Cluster = cluster(1)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bad_one_is_refused_and_the_old_one_goes_on(cluster: Start, workers: int) -> None:
+    made: Cluster = cluster(1, workers=workers)
     good = made.config.read_text()
     for old, new, says in (
         ("[pools.p]", "[pools.p]\nmax_wait = 'x'", "pools.p.max_wait: must be a number"),
         ("[pools.p]", "[pools.p", "line 13: "),
-        (f"127.0.0.1:{made.port}", f"127.0.0.1:{made.backends[0].port}", "in use"),
-    ):
+        (f"127.0.0.1:{made.port}", f"127.0.0.1:{made.backends[0].port}",
+         f"line 10: listeners.l.address: 127.0.0.1:{made.backends[0].port}: Address already in"),
+    ):  # fmt: skip
         made.config.write_text(good.replace(old, new))
         refused = made.reload()
         assert refused.status == 422
@@ -92,6 +96,36 @@ def test_a_bad_one_is_refused_and_the_old_one_goes_on(cluster: Start) -> None:
         assert made.ask().status == 200
     assert "line 14: pools.p.max_wait" in made.events("configuration refused")[0]["reason"]
     assert made.state()["healthy"] == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nothing_that_is_written_there_ends_it(cluster: Start, workers: int) -> None:
+    made: Cluster = cluster(1, workers=workers)
+    good = made.config.read_text()
+    instances = next(line for line in good.splitlines() if line.startswith("instances"))
+    for old, new, says in (
+        (instances, "instances = 5", "pools.p.instances: must be a list"),
+        (f"127.0.0.1:{made.port}", "127.0.0.1:²", "listeners.l.address: must be host:port"),
+        (f"127.0.0.1:{made.port}", "a..b:8505", "listeners.l.address: 'a..b' is no host name"),
+        (instances, 'file = "a\\u0000b"', "pools.p.file: "),
+        ("zone = ", "drain_seconds = " + "9" * 5_000 + "\nzone = ", "not understood: ValueError"),
+        ("zone = ", "x = " + "[" * 2_000 + "]" * 2_000 + "\nzone = ", "not understood"),
+        (
+            good,
+            f'pools = 5\n[listeners.l]\naddress = "127.0.0.1:{made.port}"',
+            "line 1: pools: must",
+        ),
+    ):
+        known = len(made.events("configuration refused"))
+        made.config.write_text(good.replace(old, new))
+        made.balancer.signal(signal.SIGHUP)
+        wait_until(lambda n=known: len(made.events("configuration refused")) > n, new[:50])  # type: ignore[misc]
+        assert says in made.events("configuration refused")[-1]["reason"]
+        assert made.balancer.popen.poll() is None
+        assert made.ask().body == b"a/x-a-1"
+    made.config.write_text(good)
+    assert made.reload().status == 200
+    assert not made.events("worker died")
 
 
 def test_a_file_of_instances_is_read_again_and_the_last_good_set_is_kept(
@@ -105,7 +139,7 @@ def test_a_file_of_instances_is_read_again_and_the_last_good_set_is_kept(
     wait_until(lambda: made.ask().status == 503, "nobody yet")
     file.write_text(f"{one} zone=a  # the first\n")
     wait_until(lambda: made.ask().body == b"a/x-a-1", "the first")
-    for bad in ("", "nonsense\n", None):
+    for bad in ("", "nonsense\n", None, f"{one} weight={'9' * 5_000}\n"):
         if bad is None:
             file.unlink()
         else:

@@ -1,10 +1,11 @@
 """Layer 4: bytes are passed on as they are; a connection that cannot be made is made elsewhere."""
 
 import asyncio
+import errno
 import http.client
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 
 import pytest
 
@@ -143,6 +144,33 @@ async def test_an_idle_tunnel_is_closed_and_one_that_talks_is_not(
     assert await busy.readexactly(1) == b"X"
     for writer in (idle_writer, busy_writer):
         writer.close()
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_who_does_not_read_is_not_kept_for_ever(
+    tunnel: Callable[..., object], *, leaves: bool
+) -> None:
+    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            writer.write(b"x" * 8_000_000)
+            await (asyncio.sleep(0.2) if leaves else writer.drain())
+            writer.close()
+
+    made = await tunnel(flood, listener="tunnel_idle = 1")  # type: ignore[misc]
+
+    def gone() -> bool:
+        return 'balancer_connections{listener="l"} 0' in made.metrics()
+
+    with ExitStack() as stack:
+        callers = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", made.port)))
+            for _ in range(5)
+        ]
+        await asyncio.to_thread(wait_until, lambda: not gone(), "they came")
+        await asyncio.to_thread(wait_until, gone, "they were let go")
+        for caller in callers:  # the kernel keeps nothing for them either
+            assert caller.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
+    assert made.whole_state()["pools"]["q"]["in_flight"] == 0
 
 
 async def test_the_instance_is_told_who_the_caller_is(tunnel: Callable[..., object]) -> None:

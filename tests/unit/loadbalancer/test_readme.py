@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import loadbalancer
-from loadbalancer.config.config import read, share
+from loadbalancer.config.config import read
+from loadbalancer.config.share import share
 from loadbalancer.datapath.settings import FrontSettings
 from loadbalancer.listeners.tls import TlsSettings
 from loadbalancer.observe import admin, report

@@ -1,13 +1,20 @@
 """The configuration, and how a bad one is refused."""
 
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from loadbalancer.cli import main
+from loadbalancer.config.bounds import RANGES
 from loadbalancer.config.config import Config, ConfigError, load, parse, quick
+from loadbalancer.datapath.settings import FrontSettings
+from loadbalancer.listeners.certificates import Certificates
+from loadbalancer.listeners.tls import TlsSettings
+from loadbalancer.pools.settings import CheckSettings, EjectSettings, PoolSettings, RetrySettings
 from loadbalancer.wire.forwarded import EVERYBODY
+from loadbalancer.wire.limits import Limits
 
 GOOD = """
 zone = "${ZONE}"
@@ -65,7 +72,7 @@ def test_a_good_one() -> None:
         ("trusted = true", 'trusted = ["10.0.0.1/8"]', "mesh.trusted[0]: 10.0.0.1/8 has host bits"),
         ("trusted = true", "trusted = [1]", "mesh.trusted: must be true, false or a list of net"),
         ("trusted = true", "trustd = true", "listeners.mesh.trustd: unknown key"),
-        ("idle = 30", "idle = -1", "listeners.mesh.idle: must not be negative"),
+        ("idle = 30", "idle = -1", "listeners.mesh.idle: must be from 0 to 31536000"),
         ("port = 81,", 'port = "81",', "pools.orders.dns[1].port: must be a whole number"),
         ("weight = 2", "weight = 0", "pools.orders.dns[1].weight: must be from 1 to 100"),
         ("timeout = 0.5", 'timeout = "1s"', "pools.orders.check.timeout: must be a number"),
@@ -86,6 +93,18 @@ def test_a_good_one() -> None:
         ("0.0.0.0:8100", "127.0.0.1:9080", "listeners.mesh.address: admin has it already"),
         ("[defaults]", "[defaults]\nname_server = 1", "defaults.name_server: unknown key"),
         ('zone = "${ZONE}"', 'zone = "a"\nzoom = 1', "zoom: unknown key"),
+        ('instances = [{address = "[::1]:9000", zone = "a"}]', "instances = 5",
+         "pools.other.instances: must be a list of tables"),
+        ('instances = [{address = "[::1]:9000", zone = "a"}]', 'instances = "[::1]:9000"',
+         "pools.other.instances: must be a list of tables"),
+        ('instances = [{address = "[::1]:9000", zone = "a"}]', 'file = "a\\u0000b"',
+         "pools.other.file: 'a\\x00b' is no name of a file"),
+        ("0.0.0.0:8100", "0.0.0.0:²", "listeners.mesh.address: must be host:port"),
+        ("0.0.0.0:8100", "0.0.0.0:" + "9" * 5_000, "listeners.mesh.address: must be host:port"),
+        ("0.0.0.0:8100", "a..b:8505", "listeners.mesh.address: 'a..b' is no host name"),
+        ("[::1]:9000", "a..b:8505", "pools.other.instances[0].address: 'a..b' is no host name"),
+        ("orders-a", "a..b", "pools.orders.dns[0].name: 'a..b' is no host name"),
+        ("zone_aware = false", "eject = {statuses = [true]}", "eject.statuses: each must be a who"),
     ],
 )  # fmt: skip
 def test_a_bad_one_is_refused_by_its_key(change: str, by: str, says: str) -> None:
@@ -99,12 +118,94 @@ def test_a_default_takes_the_place_of_a_variable() -> None:
     assert read(GOOD.replace("${ZONE}", "${NOPE:-c}")).zone == "c"
 
 
+POOL = "zone_aware = false"
+
+
+@pytest.mark.parametrize(
+    ("change", "by", "says"),
+    [
+        (POOL, "stall = nan", "pools.other.stall: must be more than 0, and 31536000 at most"),
+        (POOL, "stall = inf", "pools.other.stall: must be more than 0, and 31536000 at most"),
+        (POOL, "panic = 5", "pools.other.panic: must be from 0 to 1"),
+        (POOL, "hash_bound = nan", "pools.other.hash_bound: must be 1 or more"),
+        (POOL, "max_requests = 0", "pools.other.max_requests: must be 1 or more"),
+        (POOL, "try_factor = 0", "pools.other.try_factor: must be more than 0, and 1000 at most"),
+        (POOL, "retry = {tries = 0}", "pools.other.retry.tries: must be 1 or more"),
+        (POOL, "retry = {budget = 2}", "pools.other.retry.budget: must be from 0 to 1"),
+        (POOL, "eject = {statuses = [5]}", "pools.other.eject.statuses: must be from 100 to 599"),
+        (POOL, "check = {interval = 0}", "pools.other.check.interval: must be more than 0"),
+        (POOL, "check = {timeout = 0}", "pools.other.check.timeout: must be more than 0"),
+        (POOL, "check = {jitter = 9}", "pools.other.check.jitter: must be from 0 to 1"),
+        (POOL, "check = {fall = 0}", "pools.other.check.fall: must be 1 or more"),
+        (POOL, 'check = {path = "readyz"}', "pools.other.check.path: must begin with a slash"),
+        (POOL, 'check = {path = "/a\\r\\nX: y"}', "pools.other.check.path: must be visible ASCII"),
+        ("port = 81,", "port = 99999,", "pools.orders.dns[1].port: must be from 1 to 65535"),
+        ("port = 8000", "port = 0", "defaults.port: must be from 1 to 65535"),
+        ('{name = "orders-a", zone = "a"}', '{name = "x", zone = "中"}', "orders.dns[0].zone: "),
+        ("idle = 30", "idle = 1" + "0" * 400, "listeners.mesh.idle: must be from 0 to 31536000"),
+        ("idle = 30", "access_log_sample = 7", "listeners.mesh.access_log_sample: must be from 0"),
+        ("idle = 30", 'upgrades = ["a b"]', "listeners.mesh.upgrades: 'a b' is no token"),
+        ('host = "orders"', 'host = "a b"', "listeners.mesh.routes[0].host: 'a b' is no host name"),
+        ('host = "orders"', 'path = "/a?b"', "mesh.routes[0].path: must have no query"),
+        ('host = "orders"', 'path = "/ä"', "mesh.routes[0].path: must be visible ASCII without #"),
+        ('host = "orders"', 'host = "shop:80"', "mesh.routes[0].host: must have no port"),
+        ('host = "orders"', 'host = "[::1]:80"', "mesh.routes[0].host: must have no port"),
+        ('routes = [{host = "orders", pool = "orders"}]', "",
+         "listeners.mesh.routes: must lead to a pool"),
+        ('instance = "lb-1"', 'instance = "b\\r\\nX: y"', "instance: must be ASCII letters"),
+        ('zone = "${ZONE}"', 'zone = "zürich-中"', "zone: must be ASCII letters"),
+        ("[pools.other]", '[pools."a\\r\\nb"]', "pools.a\r\nb: must be ASCII letters"),
+        ('token = "${TOKEN}"', f'token = "{"п" * 16}"', "admin.token: must be visible ASCII"),
+        ("[admin]", "drain_seconds = -1\n[admin]", "drain_seconds: must be from 0 to 31536000"),
+        ("[admin]", "drain_seconds = nan\n[admin]", "drain_seconds: must be from 0 to 31536000"),
+        ("[admin]", "[limits]\nhead = 0\n[admin]", "limits.head: must be 1 or more"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused(change: str, by: str, says: str) -> None:
+    assert change in GOOD
+    with pytest.raises(ConfigError) as refused:
+        read(GOOD.replace(change, by))
+    assert says in str(refused.value)
+
+
+def test_every_bound_is_of_a_setting_that_there_is() -> None:
+    settings = (PoolSettings, CheckSettings, EjectSettings, RetrySettings, Limits, FrontSettings,
+                TlsSettings)  # fmt: skip
+    known = {one.__name__: {field.name for field in fields(one)} for one in settings}
+    assert all(set(each) <= known[name] for name, each in RANGES.items())
+
+
+def test_what_turns_out_later_is_located_too(tmp_path: Path) -> None:
+    file = tmp_path / "balancer.toml"
+    file.write_text(L4)
+    config = load(file, {})
+    with pytest.raises(ConfigError, match=r"balancer\.toml: line 13: listeners\.web\.tls\.cert"):
+        Certificates.read(config)
+    assert config.address_key(("0.0.0.0", 5432)) == "listeners.db.address"
+    assert quick("h:1", ["h:2"]).address_key(("h", 1)) == "--listen"
+
+
+def test_what_the_environment_has_must_be_text() -> None:
+    with pytest.raises(ConfigError, match="zone: what the environment has as ZONE is not UTF-8"):
+        parse(tomllib.loads(GOOD), {**ENVIRONMENT, "ZONE": "\udcff"})
+
+
 def test_the_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "balancer.toml"
     with pytest.raises(ConfigError, match="No such file"):
         load(file)
     file.write_text("zone = \n")
     with pytest.raises(ConfigError, match=r"balancer\.toml: line 1: Invalid value$"):
+        load(file)
+    for strange in ("\0", "a" * 5_000):
+        with pytest.raises(ConfigError):
+            load(tmp_path / strange)
+    for strange in ("a = " + "9" * 5_000, "a = " + "[" * 2_000 + "]" * 2_000):
+        file.write_text(strange)
+        with pytest.raises(ConfigError, match=r"balancer\.toml: not understood: \w+: "):
+            load(file)
+    file.write_text("pools = 5\n")
+    with pytest.raises(ConfigError, match=r"line 1: pools: must be a table of tables"):
         load(file)
     file.write_text(GOOD.replace("idle = 30", "idle = []"))
     with pytest.raises(ConfigError, match=r"balancer\.toml: line 21: listeners\.mesh\.idle"):
@@ -122,6 +223,8 @@ def test_the_quick_form() -> None:
     config = quick("127.0.0.1:8080", ["127.0.0.1:9001", "127.0.0.1:9002"])
     assert len(config.pools[0].static) == 2
     assert config.pools[0].settings.check.path == ""
+    with pytest.raises(ConfigError, match="--check-path: must begin with a slash"):
+        quick("127.0.0.1:8080", ["127.0.0.1:9001"], check="readyz")
     with pytest.raises(ConfigError, match="--backend: must be host:port"):
         quick("127.0.0.1:8080", ["9001"])
 

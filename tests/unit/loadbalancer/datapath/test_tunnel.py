@@ -178,6 +178,43 @@ async def test_idle_is_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch) -> 
     assert (script.outer.did[-1], script.inner.did[-1]) == ("close", "close")
 
 
+async def test_who_takes_nothing_of_what_is_left_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script = Script(monkeypatch)
+    await script.come()
+    monkeypatch.setattr(module, "_quiet", lambda _: 60.0)
+    script.outer.unsent = 100
+    script.tunnel.expired(script.now)
+    assert script.outer.did[-1] == "close"
+    monkeypatch.setattr(module, "_quiet", lambda _: 0.0)  # it may still send: that counts no more
+    script.outer.unsent = 99
+    script.now = script.tunnel.due
+    script.tunnel.expired(script.now)
+    assert script.outer.did[-1] == "close"
+    assert script.tunnel.due == script.now + 60
+    script.tunnel.expired(script.tunnel.due)
+    assert (script.outer.did[-1], script.inner.did[-1]) == ("abort", "abort")
+
+
+async def test_when_one_end_has_gone_the_other_has_its_time_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script = Script(monkeypatch)
+    await script.come()
+    assert script.link is not None
+    script.outer.unsent = 100
+    script.link.connection_lost(None)
+    assert script.outer.did[-1] == "close"
+    for _ in range(2):
+        script.now = script.tunnel.due
+        script.tunnel.expired(script.now)
+    assert script.outer.did[-1] == "abort"
+    script.caller.connection_lost(None)
+    assert script.front.tunnels == {"done": 1}
+    assert script.counts() == (0, 0, 0)
+
+
 async def test_the_instance_is_told_first(monkeypatch: pytest.MonkeyPatch) -> None:
     script = Script(monkeypatch, send_proxy=True)
     await script.come(b"early")

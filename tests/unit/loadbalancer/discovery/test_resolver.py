@@ -26,7 +26,8 @@ def dns(monkeypatch: pytest.MonkeyPatch) -> Names:
         found = known[name]
         if isinstance(found, int):
             raise socket.gaierror(found, "as the test wants it")
-        return [(0, 0, 0, "", (address, port)) for address in found]
+        return [(socket.AF_INET6 if ":" in address else socket.AF_INET, 0, 0, "", (address, port))
+                for address in found]  # fmt: skip
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(module, "_INTERVAL", 0.01)
@@ -97,6 +98,24 @@ async def test_without_names_the_first_round_is_over() -> None:
     resolver = Resolver()
     resolver.ask_for([])
     assert resolver.first_round.is_set()
+
+
+def test_a_name_may_have_addresses_of_either_kind(dns: Names) -> None:
+    dns.update({"six": ["2001:db8::2", "2001:db8::1"], "both": ["2001:db8::1", "10.0.0.1"]})
+    assert addresses("six", 80) == [("2001:db8::1", 80), ("2001:db8::2", 80)]
+    assert addresses("both", 80) == [("10.0.0.1", 80)]
+
+
+def test_both_kinds_are_asked_for_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def getaddrinfo(*how: object) -> list[object]:
+        asked.append(how)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    addresses("x", 80)
+    assert asked == [("x", 80, socket.AF_UNSPEC, socket.SOCK_STREAM)]
 
 
 def test_no_address_is_not_the_same_as_no_answer(dns: Names) -> None:

@@ -5,8 +5,9 @@ import dataclasses
 import json
 from typing import Any, cast
 
-from loadbalancer.config.config import Config, quick, share
-from loadbalancer.observe.report import add, without_strangers
+from loadbalancer.config.config import Config, quick
+from loadbalancer.config.share import share
+from loadbalancer.observe.report import Numbers, add, numbers, without_strangers
 from loadbalancer.parts import Parts
 from loadbalancer.pools.checks import Outcome, Verdict
 from loadbalancer.pools.instance import Instance, State
@@ -30,12 +31,15 @@ class Worker:
         self.parts = Parts(lambda *_, **__: None, lambda *_: None, lambda _: None)
         self.agreement = Agreement(
             cast("Mate", self), self.parts, lambda: script.now, lead=self._lead,
-            become=lambda *_: None, event=lambda _: None,
+            become=lambda *_: None, event=lambda _: None, own=self._own,
         )  # fmt: skip
         self.become(CONFIG)
 
     def _lead(self) -> None:
         self.led += 1
+
+    def _own(self) -> Numbers:
+        return numbers(self.parts.pools.values(), self.parts.fronts.values(), lines_lost=1)
 
     def become(self, config: Config) -> None:
         self.parts.change(config, leading=False)
@@ -160,9 +164,10 @@ async def test_numbers_are_added_up() -> None:
     script.leader.agreement.hear({"kind": "numbers", "worker": 2, "numbers": beat["numbers"]})
     dead = {"sums": beat["numbers"]["sums"]}
     script.leader.agreement.hear({"kind": "numbers", "worker": 0, "numbers": dead})
-    numbers = script.leader.agreement.numbers()
-    assert numbers["sums"]["pools"]["backends"]["requests"] == 4 + 3 + 3
-    assert numbers["sums"]["instances"]["backends"]["10.0.0.1:1"]["requests"] == 2
+    all_of_them = script.leader.agreement.numbers()
+    assert all_of_them["sums"]["log"]["lost"] == 3
+    assert all_of_them["sums"]["pools"]["backends"]["requests"] == 4 + 3 + 3
+    assert all_of_them["sums"]["instances"]["backends"]["10.0.0.1:1"]["requests"] == 2
 
 
 async def test_a_reload_is_answered_by_the_parent() -> None:
@@ -190,6 +195,8 @@ def test_nobody_is_counted_for_ever() -> None:
 
 
 def test_limits_of_the_whole_are_shared() -> None:
+    [(front, _)] = share(dataclasses.replace(CONFIG, workers=3)).listeners
+    assert (front.max_connections, front.access_log_lines) == (3_334, 334)
     [pool] = share(dataclasses.replace(CONFIG, workers=3)).pools
     assert (pool.settings.max_requests, pool.settings.retry.budget_min) == (171, 1)
     assert share(dataclasses.replace(CONFIG, workers=1)) == dataclasses.replace(CONFIG, workers=1)

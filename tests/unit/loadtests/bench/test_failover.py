@@ -1,9 +1,23 @@
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from loadtests.bench import kept
+from loadtests.bench.failover.__main__ import _finish
 from loadtests.bench.failover.cases import CASES
-from loadtests.bench.failover.client import IDEMPOTENT, KEYED, SAFE, UNKEYED, Done, Kind
+from loadtests.bench.failover.client import (
+    EXPECTING,
+    IDEMPOTENT,
+    KEYED,
+    KINDS,
+    LARGE,
+    MIX,
+    SAFE,
+    UNKEYED,
+    Done,
+    Kind,
+)
 from loadtests.bench.failover.judge import Effects, complaints, rows
 from loadtests.bench.failover.table import Result, page
 
@@ -95,14 +109,51 @@ def test_the_table() -> None:
     )
     missing = Result(CASES[0], "envoy-best", left_out="it is not installed")
     text = page([result, missing], "A machine.", ["get: 3 failed"])
-    assert "| haproxy-best | 0 | 0 | 0 | 1 (1) | 0 | 0 | 0.01 | 10 or more | 1 | 0.00 |" in text
+    assert (
+        "| haproxy-best | 0 | 0 | 0 |  |  | 1 (1) | 0 | 0 | 0.01 | 10 or more | 1 | 0.00 | before |"
+        in text
+    )
     assert "Left out: envoy-best, it is not installed." in text
     assert "- get: 3 failed" in text
+
+
+def test_what_was_measured_is_read_again_and_kept(tmp_path: Path) -> None:
+    def results(peer: str, *kinds: Kind) -> list[Result]:
+        names = [(chr(97 + at), kind) for at, kind in enumerate(kinds)]
+        ids = " ".join(name for name, _ in names)
+        found = rows([done(*one) for one in names], effects(ids, ids), FAULT_AT)
+        return [Result(case, peer, found) for case in CASES[:2]]
+
+    before = results("holdfast", *KINDS) + results("haproxy-best", SAFE, UNKEYED)
+    assert _finish(before, tmp_path, 200.0) == 0
+    file = tmp_path / "failover.json"
+    kept.write(file, [{**one, "measured": "2026-01-01 00:00"} for one in kept.read(file)])
+    again = Result.from_json(kept.read(file)[0])
+    assert again is not None
+    assert (again.rows, again.measured) == (before[0].rows, "2026-01-01 00:00")
+    lost = rows([done("a", KEYED), done("b", UNKEYED)], effects("a b", "b"), FAULT_AT)
+    assert _finish([Result(CASES[1], "holdfast", lost)], tmp_path, 200.0) == 1
+    assert len(kept.read(file)) == 4
+    text = (tmp_path / "failover.md").read_text()
+    assert "Not all of it was measured in one run" in text
+    assert f"- {CASES[1].title}: keyed post: 1 acknowledged and not done" in text
+
+
+def test_a_body_that_nobody_keeps_may_fail_once_it_was_begun_with() -> None:
+    assert not LARGE.kept
+    begun = rows([done("a", LARGE, 502)], effects("a"), FAULT_AT)
+    assert complaints(begun, hangs=False) == []
+    unseen = rows([done("a", LARGE, 502)], effects(), FAULT_AT)
+    assert "could have had no effect" in complaints(unseen, hangs=False)[0]
+    expecting = rows([done("a", EXPECTING, 502)], effects("a"), FAULT_AT)
+    assert "expecting: 1 failed without an answer" in complaints(expecting, hangs=False)[0]
 
 
 def test_whether_it_may_be_sent_twice_is_in_the_bytes() -> None:
     assert b"Idempotency-Key: r-1\r\n" in KEYED.head(b"r-1")
     assert b"Idempotency-Key" not in UNKEYED.head(b"r-1")
+    assert b"Expect: 100-continue\r\n" in EXPECTING.head(b"r-1")
+    assert {kind.name for kind in MIX} == {kind.name for kind in KINDS}
     assert [kind.repeatable for kind in (SAFE, IDEMPOTENT, KEYED, UNKEYED)] == [
         True,
         True,
