@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol
 
+from loadbalancer.config.texts import joined
 from loadbalancer.observe.meters import Meter
 from loadbalancer.pools.affinity import token
 from loadbalancer.pools.budget import Grace
@@ -90,7 +91,7 @@ class Instance:
     @property
     def address(self) -> str:
         """Host and port."""
-        return f"{self.host}:{self.port}"
+        return joined(self.host, self.port)
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 from typing import Protocol
 
+from loadbalancer.config.texts import joined
 from loadbalancer.observe.meters import quantile, total
 from loadbalancer.pools.affinity import Tie, affinity_of
 from loadbalancer.pools.budget import RetryBudget
@@ -273,7 +274,7 @@ class Pool:
         None at all is doubtful: the instances stay, and their checks decide.
         """
         changed = False
-        addresses = {f"{host}:{port}": (host, port) for host, port in found}
+        addresses = {joined(host, port): (host, port) for host, port in found}
         for key, (host, port) in addresses.items():
             known = self.instances.get(key)
             if known is None:

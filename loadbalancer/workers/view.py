@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from loadbalancer.config.texts import joined
 from loadbalancer.pools.instance import Instance, Listing
 from loadbalancer.pools.pool import Pool
 
@@ -51,7 +52,7 @@ def follow(pools: Mapping[str, Pool], said: View, now: float) -> None:
 
 
 def _follow(pool: Pool, rows: list[Row], now: float) -> None:
-    known = {f"{row['host']}:{row['port']}": row for row in rows}
+    known = {joined(row["host"], row["port"]): row for row in rows}
     for key, row in known.items():
         instance = pool.instances.get(key)
         if instance is None:
