@@ -61,6 +61,9 @@ gameday: venv ## one of them: make gameday G=kill-zone SEED=7 (make gameday alon
 gamedays: venv ## all of them, one after the other; SHORT=1: the few that make test has, too; ROUNDS=5
 	@$(VENV)/python -m gamedays run $(if $(SHORT),--short) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+gamedays-record: venv ## put the runs under reports/ on record (gamedays/runs.jsonl), and print the docs' table
+	@$(VENV)/python -m gamedays record && $(VENV)/python -m gamedays table
+
 gamedays-mutants: venv ## does each check catch the bug that is planted for it? BUG=no-inbox: one of them; BUG=crash-points: death at each step
 	@$(VENV)/python -m gamedays.planted $(BUG)
 

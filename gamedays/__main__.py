@@ -3,7 +3,8 @@
     run NAME...      these scenarios (all, if none is named; --short: those that CI runs;
                      --rounds 5: all of it five times, for figures that say more than one run)
     judge FOLDER     again by the history of a run, with the checkers of today
-    table            the newest five kept runs of each, as the rows of docs/gamedays.md
+    record           puts the runs under reports/gamedays/ on record (gamedays/runs.jsonl)
+    table            the newest five runs of each on record, as the rows of docs/gamedays.md
     list             the scenarios
 
 Ends with 0 if everything held, 1 if not, 2 if it was asked for nonsense.
@@ -24,8 +25,10 @@ from gamedays.cluster import ROOT, Auditor, project
 from gamedays.conductor import LATEST, REPORTS, RESULT, Conductor, keep
 from gamedays.history import HistoryBroken
 from gamedays.judging import Result, judge, table
-from gamedays.measured import rows
+from gamedays.measured import record, recorded, rows
 from gamedays.scenario import Scenario, ScenarioBroken, load, names
+
+RECORD = Path(__file__).with_name("runs.jsonl")
 
 _PASSED, _FAILED, _USAGE = 0, 1, 2
 
@@ -79,6 +82,7 @@ def main() -> int:
     running.add_argument("--seed", type=int, help="for chance; drawn if not given")
     running.add_argument("--rounds", type=int, default=1, help="so many times, in turns")
     commands.add_parser("judge", help="judge a kept run again").add_argument("folder", type=Path)
+    commands.add_parser("record", help="put the runs under reports/ on record")
     commands.add_parser("table", help="the newest five runs of each, as rows of the docs")
     commands.add_parser("list", help="the scenarios")
     options = parser.parse_args()
@@ -91,8 +95,13 @@ def main() -> int:
                 return run(chosen * max(1, options.rounds), options.seed)
             case "judge":
                 return judge_again(options.folder)
+            case "record":
+                known = recorded(RECORD.read_bytes())
+                with RECORD.open("ab") as file:
+                    file.write(record(kept_results(), known))
             case "table":
-                print("\n".join(rows([load(name) for name in names()], kept_results())))  # noqa: T201
+                known = recorded(RECORD.read_bytes())
+                print("\n".join(rows([load(name) for name in names()], known)))  # noqa: T201
             case _:
                 for name in names():
                     print(f"{name:20} {load(name).title}")  # noqa: T201

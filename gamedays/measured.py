@@ -1,9 +1,16 @@
-"""What was measured, over the newest runs that are kept, as the rows of docs/gamedays.md: pure."""
+"""What was measured, over the newest runs on record, as the rows of docs/gamedays.md: pure.
+
+The record is `runs.jsonl`, a line a run: figures come together over days and machines, and a reader
+can see each of them.
+"""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import orjson
 
 from gamedays.judging import Result
 from gamedays.scenario import Scenario
@@ -15,6 +22,23 @@ HEAD = (
 
 RUNS = 5
 """So many count: older ones tell of a cluster that has changed since."""
+
+
+def recorded(text: bytes) -> list[Result]:
+    """The runs on record, the oldest first."""
+    return [Result.decode(orjson.loads(line)) for line in text.splitlines()]
+
+
+def record(results: Iterable[Result], known: Sequence[Result]) -> bytes:
+    """The lines of runs that are not on record yet: their figures, and of checks what failed."""
+    folders = {result.folder for result in known}
+    lines = []
+    for result in results:
+        if result.verdict == "not run" or result.folder in folders:
+            continue
+        failed = {name: check for name, check in result.checks.items() if check.valid is not True}
+        lines.append(orjson.dumps(replace(result, checks=failed).encode()) + b"\n")
+    return b"".join(lines)
 
 
 def rows(scenarios: Sequence[Scenario], results: Sequence[Result]) -> list[str]:

@@ -1,5 +1,7 @@
-from gamedays.judging import Result, not_run
-from gamedays.measured import HEAD, rows
+from dataclasses import replace
+
+from gamedays.judging import Check, Result, not_run
+from gamedays.measured import HEAD, record, recorded, rows
 from gamedays.scenario import load
 
 
@@ -28,3 +30,14 @@ def test_only_the_newest_runs_count() -> None:
     runs = [result(9.0, "fail"), *(result(1.0 + n / 10) for n in range(5))]
     (row,) = rows([load("kill-zone")], runs)[2:]
     assert "| 5 of 5 | 1.2 s (1.4 s) |" in row
+
+
+def test_a_run_goes_on_record_once_with_what_failed() -> None:
+    checks = {"set": Check(True, "all there"), "detection": Check(False, "after 14 s")}
+    run = replace(result(1.0, "fail"), folder="reports/gamedays/1-kill-zone", checks=checks)
+    other = replace(run, folder="reports/gamedays/2-kill-zone")
+    text = record([run, not_run("kill-zone", 1, "no")], [])
+    (kept,) = recorded(text)
+    assert kept == replace(run, checks={"detection": checks["detection"]})
+    text += record([run, other], [kept])
+    assert [r.folder for r in recorded(text)] == [run.folder, other.folder]
