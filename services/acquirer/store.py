@@ -7,7 +7,6 @@ import uuid
 import asyncpg
 
 from chassis.problems import NotFound
-from chassis.store.errors import StoreUnavailable
 from chassis.store.postgres import Connection, Database
 from services.acquirer.decisions import Charge, ChargeRequest, Knobs, check_same, verdict
 
@@ -26,14 +25,11 @@ class Store:
 
         Raises:
             KeyReused: the key came with another charge before.
-            StoreUnavailable: Postgres is away, or what became of the first charge with this key is
-                not known yet.
+            StoreUnavailable: Postgres is away.
+            StoreLocked: what became of the first charge with this key is not known yet.
         """
         own_id = str(uuid.uuid4())
-        try:
-            charge = await self._database.transact(lambda c: _charge_once(c, own_id, key, request))
-        except asyncpg.LockNotAvailableError as error:  # only the key can be waited for
-            raise StoreUnavailable("The first charge with this key is under way") from error
+        charge = await self._database.transact(lambda c: _charge_once(c, own_id, key, request))
         return charge, charge.id != own_id
 
     async def get(self, key: str) -> Charge:

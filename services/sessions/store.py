@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncpg
 
-from chassis.store.errors import StoreUnavailable
 from chassis.store.postgres import Connection, Database
 from services.sessions.decisions import Account
 
@@ -25,7 +24,8 @@ class Store:
         for the standby, so that what is acknowledged again is on two machines again.
 
         Raises:
-            StoreUnavailable: Postgres is away, or somebody is just taking this email.
+            StoreUnavailable: Postgres is away.
+            StoreLocked: somebody is just taking this email.
         """
 
         async def work(connection: Connection) -> Account:
@@ -40,10 +40,7 @@ class Store:
             row = await connection.fetchrow(f"{_BY_EMAIL} FOR SHARE", wanted.email)
             return _account(row) if row else wanted
 
-        try:
-            return await self._database.transact(work)
-        except asyncpg.LockNotAvailableError as error:  # only the email can be waited for
-            raise StoreUnavailable("This email is just being taken") from error
+        return await self._database.transact(work)
 
     async def by_email(self, email: str) -> Account | None:
         """The account of this (normalised) email.
