@@ -154,7 +154,7 @@ class Admin:
 
     def _allowed(self, head: RequestHead) -> bool:
         given = b""
-        for line in head.plain:
+        for line in head.lines:
             name, _, value = line.partition(b": ")
             if name.lower() == b"authorization":
                 given = value

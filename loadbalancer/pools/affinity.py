@@ -15,8 +15,9 @@ _COOKIE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 class Asked(Protocol):
     """A request's head, as far as a key can be read from it."""
 
-    plain: list[bytes]
-    """Canonical field lines."""
+    @property
+    def lines(self) -> list[bytes]:
+        """Canonical field lines."""
 
     @property
     def path(self) -> bytes:
@@ -58,7 +59,7 @@ class Affinity:
 
     def read(self, head: Asked, peer: bytes) -> Tie:
         """What a request from this address says."""
-        wanted = cookie(head.plain, self._cookie) if self._cookie else b""
+        wanted = cookie(head.lines, self._cookie) if self._cookie else b""
         return Tie(wanted.decode("latin-1"), self._key(head, peer))
 
     def _key(self, head: Asked, peer: bytes) -> bytes:
@@ -68,9 +69,9 @@ class Affinity:
             case "path":
                 return head.path
             case "header":
-                return field(head.plain, self._name.lower())
+                return field(head.lines, self._name.lower())
             case "cookie":
-                return cookie(head.plain, self._name)
+                return cookie(head.lines, self._name)
         return b""
 
     def set_cookie(self, tie: Tie, answered_by: str, *, secure: bool) -> bytes:

@@ -1,10 +1,12 @@
 """The next head on a connection is mostly the one before: only what differs is read.
 
-Two heads are compared line by line. What may differ are the method, the path, and the values of
-fields that are passed on, of X-Request-Id and of Idempotency-Key. Everything else, and whatever is
-not plainly right, is left to `RequestParser`, which alone refuses: this is a short way to what it
-would have said, and no second judge (tests/unit/loadbalancer/wire/test_again.py holds them against
-each other).
+1. Two heads are compared line by line. What may differ are the method, the path, and the values of
+   fields that are passed on, of X-Request-Id and of Idempotency-Key.
+2. Lines that differed once are likely to differ again: from then on the others are compared as the
+   blocks of bytes between them, and are not even cut apart.
+3. Everything else, and whatever is not plainly right, is left to `RequestParser`, which alone
+   refuses. This is a short way to what it would have said, and no second judge:
+   tests/unit/loadbalancer/wire/test_again.py holds them against each other.
 """
 
 from __future__ import annotations
@@ -12,37 +14,44 @@ from __future__ import annotations
 from operator import eq
 from typing import Final
 
-from loadbalancer.wire.fields import KEY, MAX_FORWARDS, PLAIN, REQUEST_ID
+from loadbalancer.wire.fields import KEY, MAX_FORWARDS, PLAIN, REQUEST_ID, has_control
 from loadbalancer.wire.reject import Reject
 from loadbalancer.wire.request import RequestHead, RequestParser, is_request_id, start_line
 
 _END: Final = b"\r\n\r\n"
+_CRLF: Final = b"\r\n"
 _BYTES: Final = 4_096
 """Of a bigger head nothing is kept."""
 _MISSES: Final = 16
 """After so many heads in a row that were another kind, this connection's are not compared."""
 _NOWHERE: Final = -1
+_BLANK: Final = b" \t"
 
 
 class Again:
     """The last head of a connection, and what of it may change."""
 
-    __slots__ = ("_head", "_lines", "_misses", "_names", "_parser", "_places", "_raw")
+    __slots__ = ("_frame", "_head", "_kinds", "_lines", "_misses", "_names", "_parser", "_places",
+                 "_raw", "_varied")  # fmt: skip
 
     def __init__(self) -> None:
         self._raw = b""
         self._head: RequestHead | None = None
         self._parser: RequestParser | None = None
         self._misses = 0
+        # Of each line:
         self._lines: list[bytes] = []
-        self._names: list[bytes] = []
-        """With the colon."""
-        self._places: list[int] = []
-        """Where in what is passed on a line is; NOWHERE if it is not, or is more than a value."""
+        self._names: list[bytes] = []  # with the colon
+        self._kinds: list[int] = []
+        self._places: list[int] = []  # in what is passed on; NOWHERE if it is more than a value
+        # Once it is known which lines differ:
+        self._varied: set[int] = set()
+        self._frame: Frame | None = None
 
     def remember(self, raw: bytes, head: RequestHead, parser: RequestParser) -> None:
         """The parser read this head: the next one may be like it."""
-        self._lines = []
+        self._lines, self._frame = [], None
+        self._varied.clear()
         if len(raw) <= _BYTES and self._misses < _MISSES:
             self._raw, self._head, self._parser = raw, head, parser
         else:
@@ -57,8 +66,12 @@ class Again:
             return before
         if not data.endswith(_END) or not parser.fits(data):
             return None
+        head = None
         try:
-            head = self._compare(data.split(b"\r\n"), before, parser)
+            if self._frame is not None:
+                head = self._frame.read(data, before)
+            if head is None:
+                head = self._compare(data.split(_CRLF), before, parser)
         except Reject:
             return None
         self._misses = 0 if head else self._misses + 1
@@ -73,6 +86,7 @@ class Again:
         same = bytes(map(eq, lines, old))
         plain = before.plain.copy()
         request_id = before.request_id
+        varied = self._varied.copy()
         at = same.find(0, 1)
         while at > 0:
             line, place = lines[at], self._places[at]
@@ -86,24 +100,126 @@ class Again:
             elif kind == KEY and not value:
                 return None
             plain[place] = written
+            varied.add(at)
             at = same.find(0, at + 1)
         method, target, minor = start_line(lines[0])
-        if minor != before.minor or target[0] != 0x2F:  # noqa: PLR2004 - "/"
+        if minor != before.minor or not target.startswith(b"/"):
             return None
+        if varied != self._varied or self._frame is None:
+            self._varied = varied
+            self._frame = self._frame_of(sorted(varied), before)
         return before.but(method, target, plain, request_id)
 
     def _take_apart(self, head: RequestHead, parser: RequestParser) -> list[bytes]:
         """Finds out what may change; nothing, if the last head means more than its lines say."""
-        lines = self._lines = self._raw.split(b"\r\n")
+        lines = self._lines = self._raw.split(_CRLF)
         self._names = [line[: line.find(b":") + 1] for line in lines]
         self._places = [_NOWHERE] * len(lines)
-        kinds = set()
+        self._kinds = [PLAIN] * len(lines)
         for at, line in enumerate(lines[1:-2], 1):
             kind, written, value = parser.lines.learn(line)
-            kinds.add(kind)
+            self._kinds[at] = kind
             passed_on = kind in (PLAIN, REQUEST_ID) or (kind == KEY and value)
-            if passed_on and head.plain.count(written) == 1:
+            if passed_on and head.plain.count(written) == lines.count(line) == 1:
                 self._places[at] = head.plain.index(written)
-        if MAX_FORWARDS in kinds or not lines[0].split(b" ")[1].startswith(b"/"):
+        if MAX_FORWARDS in self._kinds or not lines[0].split(b" ")[1].startswith(b"/"):
             self._lines = [b""]  # of no other head
         return self._lines
+
+    def _frame_of(self, varied: list[int], before: RequestHead) -> Frame:
+        """The blocks between these lines, as they come and as they are passed on."""
+        gaps: list[Gap] = []
+        places = [self._places[at] for at in varied]
+        passed = _Blocks(before.plain, places)
+        begin = 1
+        for at in varied:
+            name = self._names[at] + b" "
+            block = b"".join(line + _CRLF for line in self._lines[begin:at]) + name
+            gaps.append(Gap(block, len(name), self._kinds[at], passed.of(self._places[at])))
+            begin = at + 1
+        return Frame(gaps, _CRLF.join(self._lines[begin:]), passed.blocks)
+
+
+class _Blocks:
+    """Lines that are passed on, joined but for those at some places."""
+
+    def __init__(self, plain: list[bytes], places: list[int]) -> None:
+        self.blocks: list[bytes] = []
+        self._places: dict[int, int] = {}
+        run: list[bytes] = []
+        for at, line in enumerate(plain):
+            if at not in places:
+                run.append(line)
+                continue
+            if run:
+                self.blocks.append(_CRLF.join(run))
+                run = []
+            self._places[at] = len(self.blocks)
+            self.blocks.append(line)
+        if run:
+            self.blocks.append(_CRLF.join(run))
+
+    def of(self, place: int) -> int:
+        """Where the line at this place is now."""
+        return self._places[place]
+
+
+class Gap:
+    """A line that varies.
+
+    Attributes:
+        block: what comes before its value, from the last line that varies on.
+        name: the length of its name with colon and space, at the end of the block.
+        kind: of the field.
+        place: of the line in what is passed on.
+    """
+
+    __slots__ = ("block", "kind", "name", "place")
+
+    def __init__(self, block: bytes, name: int, kind: int, place: int) -> None:
+        self.block = block
+        self.name = name
+        self.kind = kind
+        self.place = place
+
+
+class Frame:
+    """A head with gaps for the values that vary."""
+
+    __slots__ = ("_gaps", "_plain", "_tail")
+
+    def __init__(self, gaps: list[Gap], tail: bytes, plain: list[bytes]) -> None:
+        self._gaps = gaps
+        self._tail = tail
+        self._plain = plain
+
+    def read(self, data: bytes, before: RequestHead) -> RequestHead | None:
+        """The head, if only method, path and these values differ, and each is as it is written.
+
+        Raises:
+            Reject: the request line is none.
+        """
+        start = data.find(_CRLF)
+        at = start + 2
+        plain = self._plain.copy()
+        request_id = before.request_id
+        for gap in self._gaps:
+            if not data.startswith(gap.block, at):
+                return None
+            at += len(gap.block)
+            end = data.find(_CRLF, at)
+            value = data[at:end]
+            if not value or value[0] in _BLANK or value[-1] in _BLANK or has_control(value):
+                return None
+            if gap.kind == REQUEST_ID:
+                if not is_request_id(value):
+                    return None
+                request_id = value
+            plain[gap.place] = data[at - gap.name : end]
+            at = end + 2
+        if not data.startswith(self._tail, at) or len(data) != at + len(self._tail):
+            return None
+        method, target, minor = start_line(data[:start])
+        if minor != before.minor or not target.startswith(b"/"):
+            return None
+        return before.but(method, target, plain, request_id)

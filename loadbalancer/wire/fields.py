@@ -75,7 +75,8 @@ _UNIQUE: Final = frozenset(
 )
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-_CONTROL = re.compile(rb"[^\t\x20-\x7e\x80-\xff]").search
+has_control = re.compile(rb"[^\t\x20-\x7e\x80-\xff]").search
+"""RFC 9110, section 5.5: what no value has."""
 
 # Named by Connection, these would take the message's own meaning away.
 _NEVER_HOP = frozenset({b"host", b"content-length", b"transfer-encoding", b"trailer"})
@@ -169,7 +170,7 @@ class Lines:
         elif not colon:
             raise bad("A field line has no colon")
         value = rest.strip(b" \t")
-        if _CONTROL(value):
+        if has_control(value):
             raise bad("A field value has a control character")
         kind, memorable = verdict
         written = line if rest == b" " + value else name + b": " + value

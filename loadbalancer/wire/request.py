@@ -55,7 +55,7 @@ class RequestHead:
 
     Attributes:
         minor: 0 or 1, of the caller's HTTP version.
-        plain: canonical lines of the fields that are passed on as they are.
+        plain: canonical lines of the fields that are passed on as they are, some of them joined.
         length: bytes of the body; 0 without one, None if it is chunked.
         forwarded: canonical lines of the caller's own claims about who asked before it.
         keyed: it carries an Idempotency-Key.
@@ -114,6 +114,11 @@ class RequestHead:
         head.forwarded_for = self.forwarded_for
         head.forwarded = self.forwarded
         return head
+
+    @property
+    def lines(self) -> list[bytes]:
+        """Canonical lines of the fields that are passed on as they are, one by one."""
+        return b"\r\n".join(self.plain).split(b"\r\n")
 
     @property
     def path(self) -> bytes:

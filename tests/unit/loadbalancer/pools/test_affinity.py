@@ -13,7 +13,7 @@ from loadbalancer.pools.settings import PoolSettings
 
 class Head:
     def __init__(self, *plain: bytes, path: bytes = b"/x") -> None:
-        self.plain = list(plain)
+        self.lines = list(plain)
         self.path = path
 
 

@@ -25,6 +25,8 @@ BASES = [
     [b"PUT /t HTTP/1.1", b"Host: shop", b"Transfer-Encoding: chunked", b"Expect: 100-continue"],
     [b"GET /f HTTP/1.1", b"Host: shop", b"X-Forwarded-For: 1.1.1.1", b"Forwarded: for=1.1.1.1",
      b"X-Request-Timeout-Ms: 50", b"X-Request-Id: !", b"X-Request-Id: r-2"],
+    [b"GET /i HTTP/1.1", b"Host: shop", b"X-Request-Id: r-1", b"X-Request-Id: r-1", b"A: 1"],
+    [b"GET /s HTTP/1.1", b"host:shop", b"A:1", b"X-Request-Id:  r-1", b"Cookie:c", b"B: 2"],
 ]  # fmt: skip
 STARTS = [
     b"GET /other HTTP/1.1", b"DELETE /a HTTP/1.1", b"GET / HTTP/1.0", b"GET /\x80 HTTP/1.1",
@@ -35,7 +37,7 @@ STARTS = [
 ]  # fmt: skip
 LINES = [
     b"Host: else", b"Content-Length: 0", b"Content-Length: 4", b"Transfer-Encoding: chunked",
-    b"Idempotency-Key:", b"Idempotency-Key: k2", b"X-Request-Id: r-3", b"X-Request-Id: <x>",
+    b"Idempotency-Key:", b"Idempotency-Key: ", b"Idempotency-Key: k2", b"X-Request-Id: r-3", b"X-Request-Id: <x>",
     b"Cookie: b=2", b"cookie: b=2", b"Cookie : b=2", b"Cookie: a\x00", b"Cookie: a\nX: y",
     b" folded", b"", b"A: 2", b"A:  2 ", b"B: 3", b"A", b": x", b"Connection: close",
     b"Connection: A", b"Connection: host", b"Upgrade: h2c", b"Max-Forwards: 0", b"A_: 1",
@@ -61,9 +63,10 @@ def alone(raw: bytes) -> object:
     return None if head is None else (seen(head), requests.rest)
 
 
-def after(before: bytes, raw: bytes) -> object:
+def after(before: list[bytes], raw: bytes) -> object:
     requests, parser = Requests(LIMITS), RequestParser(LIMITS)
-    assert requests.read(before, parser) is not None
+    for one in before:
+        assert requests.read(one, parser) is not None
     try:
         head = requests.read(raw, parser)
     except Reject as reject:
@@ -75,9 +78,22 @@ def whole(lines: list[bytes]) -> bytes:
     return b"\r\n".join((*lines, b"", b""))
 
 
+def varied(base: list[bytes], value: bytes) -> bytes:
+    """The same with other values, where they only are passed on."""
+    names = (b"A", b"Cookie", b"X-Request-Id", b"Idempotency-Key")
+    lines = [
+        name + b": " + value if (name := line.partition(b":")[0]) in names else line
+        for line in base
+    ]
+    return whole(lines)
+
+
+@pytest.mark.parametrize("again", [0, 1, 2])
 @pytest.mark.parametrize("base", BASES, ids=lambda base: base[0].decode())
-def test_it_says_what_the_parser_says(base: list[bytes]) -> None:
-    before = whole(base)
+def test_it_says_what_the_parser_says(base: list[bytes], again: int) -> None:
+    before = [whole(base), varied(base, b"v1"), varied(base, b"v-2")][: again + 1]
+    if again:
+        base = before[-1].split(b"\r\n")[:-2]
     mutants = [[start, *base[1:]] for start in STARTS]
     for at in range(1, len(base)):
         mutants += [[*base[:at], line, *base[at + 1 :]] for line in LINES]
@@ -86,18 +102,21 @@ def test_it_says_what_the_parser_says(base: list[bytes]) -> None:
     for mutant in mutants:
         raw = whole(mutant)
         assert after(before, raw) == alone(raw), mutant
-        assert after(before, raw + b"GET") == alone(raw + b"GET"), mutant
+        for more in (b"GET", raw, b"\r\n"):
+            assert after(before, raw + more) == alone(raw + more), mutant
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_it_says_so_whatever_a_byte_is(seed: int) -> None:
     chance = random.Random(seed)
-    for _ in range(1_500):
+    for _ in range(2_000):
         base = chance.choice(BASES)
-        raw = bytearray(whole(base))
+        before = [whole(base), varied(base, b"v1"), varied(base, b"v-2")]
+        before = before[: chance.randrange(1, 4)]
+        raw = bytearray(before[-1])
         for _ in range(chance.randrange(1, 4)):
             raw[chance.randrange(len(raw))] = chance.choice(b"\r\n :,;/aA1\x00\t\x80")
-        assert after(whole(base), bytes(raw)) == alone(bytes(raw)), bytes(raw)
+        assert after(before, bytes(raw)) == alone(bytes(raw)), bytes(raw)
 
 
 def test_it_is_the_way_that_a_browser_goes() -> None:
@@ -107,7 +126,14 @@ def test_it_is_the_way_that_a_browser_goes() -> None:
     head = again.read(first.replace(b"/a?b=1", b"/c").replace(b"a=1", b"a=2"), parser)
     assert head is not None
     assert (head.target, head.request_id) == (b"/c", b"r-1")
-    assert b"Cookie: a=2" in head.plain
+    assert b"Cookie: a=2" in head.lines
+    more = again.read(first.replace(b"a=1", b"a=3").replace(b"r-1", b"r-2"), parser)
+    assert more is not None
+    assert more.lines == [b"Accept: */*", b"Cookie: a=3", b"X-Request-Id: r-2"]
+    framed = again.read(first.replace(b"a=1", b"a=4").replace(b"r-1", b"r-3"), parser)
+    assert framed is not None
+    assert framed.lines == [b"Accept: */*", b"Cookie: a=4", b"X-Request-Id: r-3"]
+    assert framed.request_id == b"r-3"
     assert again.read(first, RequestParser(LIMITS)) is None  # another configuration
 
 
