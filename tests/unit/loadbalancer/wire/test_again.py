@@ -37,7 +37,8 @@ STARTS = [
 ]  # fmt: skip
 LINES = [
     b"Host: else", b"Content-Length: 0", b"Content-Length: 4", b"Transfer-Encoding: chunked",
-    b"Idempotency-Key:", b"Idempotency-Key: ", b"Idempotency-Key: k2", b"X-Request-Id: r-3", b"X-Request-Id: <x>",
+    b"Idempotency-Key:",
+    b"Idempotency-Key: ", b"Idempotency-Key: k2", b"X-Request-Id: r-3", b"X-Request-Id: <x>",
     b"Cookie: b=2", b"cookie: b=2", b"Cookie : b=2", b"Cookie: a\x00", b"Cookie: a\nX: y",
     b" folded", b"", b"A: 2", b"A:  2 ", b"B: 3", b"A", b": x", b"Connection: close",
     b"Connection: A", b"Connection: host", b"Upgrade: h2c", b"Max-Forwards: 0", b"A_: 1",
