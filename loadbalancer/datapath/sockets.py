@@ -351,7 +351,8 @@ class Caller(Wire, CallerSide):
     def eof_received(self) -> bool:
         """The caller will send no more; it may still want its answer."""
         self._ended = True
-        if self.exchange is None or not self.exchange.caller_half_closed():
+        exchange = self.exchange
+        if not (self._backlog.size if exchange is None else exchange.caller_half_closed()):
             return False
         return self._transport is not None and self._transport.can_write_eof()  # TLS cannot
 

@@ -123,7 +123,7 @@ def test_requests_come_whole_whatever_pieces_they_waited_in(scene: Scene) -> Non
 def test_what_was_asked_before_the_end_is_answered(scene: Scene) -> None:
     scene.caller.pause_writing()
     scene.caller.data_received(GET * 3)
-    scene.caller._ended = True
+    assert scene.caller.eof_received()
     scene.caller.resume_writing()
     assert scene.statuses() == [503] * 3
     assert scene.transport.did == ["close"]
