@@ -1,7 +1,7 @@
 """Errors that a caller sees, as problem details (RFC 9457).
 
 Problem
-├── InvalidJson      400  the body is no JSON at all
+├── InvalidJson      422  the body is no JSON at all
 ├── UnsupportedBody  415  the body is not said to be JSON
 ├── InvalidRequest   422  which field, and why
 ├── Unauthorized     401
@@ -72,7 +72,7 @@ class Problem(Exception):
 
 
 class InvalidJson(Problem):
-    status, type, title = 400, "invalid-json", "The request's body is not JSON"
+    status, type, title = 422, "invalid-json", "The request's body is not JSON"
 
 
 class UnsupportedBody(Problem):

@@ -42,11 +42,10 @@ _ANY = {
     "default": "Anything else: what is wrong",
 }
 _WITH_BODY = {
-    "400": "The body is not JSON",
     "413": "The body is too large",
     "415": "The body is not said to be JSON (Content-Type)",
 }
-_WITH_INPUT = {"422": "A field cannot be used; `errors` says which, and why"}
+_WITH_INPUT = {"422": "A field cannot be used, and `errors` says which and why; or it is no JSON"}
 _SIGNED_IN = {"401": "Sign in first"}
 _OWN_422 = "Validation Error"  # FastAPI's word for it, where a service has none
 _SECURITY_SCHEMES: Json = {

@@ -67,13 +67,13 @@ _KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 _REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {"description": "No Idempotency-Key, or one that cannot be a key; or the body is no JSON"},
+    400: {"description": "No Idempotency-Key, or one that cannot be a key"},
     409: {
         "description": "sold-out; or request-in-progress: the first request with this key is still"
         " running, and Retry-After says when to ask again"
     },
     422: {
-        "description": "A field cannot be used, and `errors` says which;"
+        "description": "A field cannot be used, and `errors` says which; or the body is no JSON;"
         " or the key came with another order before"
     },
 }

@@ -177,7 +177,7 @@ async def test_what_is_no_json_is_told_so(client: httpx.AsyncClient, body: bytes
     answer = await client.post(
         "/things", content=body, headers={"Content-Type": "application/json; charset=utf-8"}
     )
-    assert (answer.status_code, answer.json()["type"]) == (400, "invalid-json")
+    assert (answer.status_code, answer.json()["type"]) == (422, "invalid-json")
     assert "errors" not in answer.json()
 
 
