@@ -17,9 +17,9 @@ from mypyc.build import mypycify
 from setuptools import setup
 
 HOT = (
-    "datapath/exchange", "datapath/front", "datapath/late", "datapath/problems", "datapath/routes",
-    "datapath/sides", "datapath/sockets", "datapath/tries", "datapath/upload", "observe/meters",
-    "pools/*", "wire/*",
+    "datapath/backlog", "datapath/exchange", "datapath/front", "datapath/late",
+    "datapath/problems", "datapath/routes", "datapath/sides", "datapath/sockets",
+    "datapath/tries", "datapath/upload", "observe/meters", "pools/*", "wire/*",
 )  # fmt: skip
 _PLAIN = ("settings.py", "limits.py")
 """Settings are read by their annotations, which compiled classes do not keep."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -125,17 +125,23 @@ async def all_up(where: Addresses, within: float) -> str:
 
     An instance that is gone for good (a name of an older start) is not waited for.
     """
-    missing = "nobody was asked"
     async with Collector(replace(where, brokers=(), redis=())) as collector:
-        try:
-            async with asyncio.timeout(within):
-                while missing:
-                    looks = [await collector.balancer(url) for url in where.admins]
-                    missing = ", ".join(filter(None, map(_not_up, looks)))
-                    await asyncio.sleep(_BALANCERS_EVERY if missing else 0)
-        except TimeoutError:
-            pass
-    return missing
+
+        async def missing() -> str:
+            looks = [await collector.balancer(url) for url in where.admins]
+            return ", ".join(filter(None, map(_not_up, looks)))
+
+        return await until_none(missing, within, _BALANCERS_EVERY)
+
+
+async def until_none(missing: Callable[[], Awaitable[str]], within: float, every: float) -> str:
+    """Asks every so many seconds until nothing is missing; after `within`, gives what still is."""
+    last = "nobody was asked"
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            while last := await missing():  # noqa: ASYNC110 - what others know, nobody tells us
+                await asyncio.sleep(every)
+    return last
 
 
 def _not_up(look: BalancerSeen | Gone) -> str:
@@ -149,17 +155,12 @@ def _not_up(look: BalancerSeen | Gone) -> str:
 
 async def all_read(where: Addresses, within: float) -> str:
     """Waits until every consumer has read all that it was told; else says who has not."""
-    behind = "nobody was asked"
     async with Collector(replace(where, admins=(), redis=(), postgres="")) as collector:
-        try:
-            async with asyncio.timeout(within):
-                while behind:
-                    look = (await collector.look()).kafka
-                    behind = _behind(look)
-                    await asyncio.sleep(_STORES_EVERY if behind else 0)
-        except TimeoutError:
-            pass
-    return behind
+
+        async def behind() -> str:
+            return _behind((await collector.look()).kafka)
+
+        return await until_none(behind, within, _STORES_EVERY)
 
 
 def _behind(look: KafkaSeen | Gone) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from gamedays.workloads.observer import postgres_hosts, postgres_roles
+from gamedays.workloads.observer import postgres_hosts, postgres_roles, until_none
 from loadtests.watch.collect import Addresses, Collector
 from loadtests.watch.seen import Gone, RedisSeen
 
@@ -26,16 +27,8 @@ Topics = Sequence[Mapping[str, Any]]
 
 async def whole(where: Addresses, within: float) -> str:
     """Waits until nothing is missing; else, after so many seconds, says what is."""
-    missing = "nobody was asked"
     async with Collector(replace(where, admins=(), brokers=(), postgres="")) as collector:
-        try:
-            async with asyncio.timeout(within):
-                while missing:
-                    missing = await _missing(collector, where)
-                    await asyncio.sleep(_AGAIN_SECONDS if missing else 0)
-        except TimeoutError:
-            pass
-    return missing
+        return await until_none(partial(_missing, collector, where), within, _AGAIN_SECONDS)
 
 
 async def _missing(collector: Collector, where: Addresses) -> str:

@@ -8,14 +8,13 @@ sweep looks at what is overdue (see `Network.sweep`).
 from __future__ import annotations
 
 import asyncio
-from socket import SO_LINGER, SOL_SOCKET
-from struct import pack
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Final, cast
 
 from loadbalancer.datapath.backlog import Backlog
 from loadbalancer.datapath.exchange import Exchange
 from loadbalancer.datapath.problems import NO_ROUTE, SLOW_HEAD
+from loadbalancer.datapath.reset import forget_unsent
 from loadbalancer.datapath.sides import DONE, CallerSide, LinkSide
 from loadbalancer.wire.canonical import details
 from loadbalancer.wire.connection import Answers, Requests
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 _NEVER: Final = float("inf")
 _UNAVAILABLE: Final = 503
-_RESET: Final = pack("ii", 1, 0)
-"""To close without waiting for what is unsent: the other side is told that something broke."""
 _HELD: Final = 65_536
 """Bytes of pipelined requests that wait in memory; beyond, the caller is not read."""
 _LINGER_SECONDS: Final = 1.0
@@ -304,9 +301,7 @@ class Caller(Wire, CallerSide):
     def drop(self) -> None:
         """Ends at once; within an answer by a reset, since an end in order might complete it."""
         if self.exchange is not None and self._transport is not None:
-            sock = self._transport.get_extra_info("socket")
-            if sock is not None:
-                sock.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+            forget_unsent(self._transport)
         super().drop()
 
     def early(self) -> bytes:

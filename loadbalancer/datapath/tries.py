@@ -276,18 +276,18 @@ class Tries(Asker):
         """
         return self.head.timeout_ms is not None and now - self.sent_at < instance.patience
 
+    def _excused(self, instance: Instance, head: ResponseHead, now: float) -> bool:
+        """Does it only say that its caller's own time was too short?"""
+        return head.status == _DEADLINE_MISSED and self._hurried(instance, now)
+
     def _erred(self, instance: Instance, head: ResponseHead, now: float) -> bool:
         """An answer that says `my fault`: is somebody else asked instead of passing it on?"""
         settings = self.pool.settings
         if not (settings.retry.errors and head.status in settings.eject.statuses):
             return False
-        missed = head.status == _DEADLINE_MISSED and self._hurried(instance, now)
-        if (
-            missed
-            or _decided(head)
-            or not self._received
-            or not self.pool.another_does_better(instance)
-        ):
+        if self._excused(instance, head, now) or _decided(head) or not self._received:
+            return False
+        if not self.pool.another_does_better(instance):
             return False
         other = self._another(Failure.ERROR, now)
         if other is None:
@@ -354,7 +354,7 @@ class Tries(Asker):
     def judge(self, instance: Instance, head: ResponseHead, now: float) -> None:
         """The instance has answered: well, or not."""
         status = head.status
-        if status == _DEADLINE_MISSED and self._hurried(instance, now):
+        if self._excused(instance, head, now):
             return
         if status >= SERVER_ERROR:
             self.pool.erred(instance, status, now, decided=_decided(head))

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from time import monotonic as clock
 from typing import TYPE_CHECKING, cast
 
+from loadbalancer.datapath.reset import forget_unsent
 from loadbalancer.pools.affinity import Tie
 from loadbalancer.pools.failures import Failures
 from loadbalancer.pools.retry import Failure
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 _NEVER = float("inf")
 _LAST_DATA_RECEIVED = 52
 """Where `struct tcp_info` has the milliseconds since then (linux/tcp.h)."""
-_AT_ONCE = struct.pack("ii", 1, 0)
-"""`struct linger`: on, and no time."""
 _TCP_INFO = getattr(socket, "TCP_INFO", None)
 
 
@@ -305,8 +304,9 @@ class Tunnel:
         self.due = now + idle
         left = self._caller.unsent + self._link.unsent
         if self._left is not None and left >= self._left:
-            _forget(self._caller)
-            _forget(self._link)
+            for end in (self._caller, self._link):  # which the kernel would keep for minutes
+                if end.transport is not None:
+                    forget_unsent(end.transport)
             self.drop()
             return
         self._left = left
@@ -359,15 +359,6 @@ class Tunnel:
             pool.in_flight -= 1
             if pool.waiting:
                 pool.serve_waiting(clock())
-
-
-def _forget(end: End) -> None:
-    """Has the kernel throw away what it could not send either, which it would keep for minutes."""
-    if end.transport is not None:
-        with contextlib.suppress(OSError, AttributeError):
-            end.transport.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE
-            )
 
 
 def _quiet(end: End) -> float:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from loadbalancer.config.table import ConfigError
+from loadbalancer.config.table import why
 from loadbalancer.discovery.members import Member, read_members
 
 _INTERVAL = 0.5
@@ -54,22 +54,15 @@ class FileWatch:
                 text = file.read(_MOST_BYTES)
             members = read_members(text, as_json=path.suffix == ".json")
         except Exception as error:  # noqa: BLE001 - whatever it says, it changes nothing
-            why = _why(error)
-            if self._wrong.get(path) != why:
-                self._wrong[path] = why
-                self._tell("instances file refused", level="ERROR", file=str(path), reason=why)
+            reason = getattr(error, "strerror", "") or why(error)
+            if self._wrong.get(path) != reason:
+                self._wrong[path] = reason
+                self._tell("instances file refused", level="ERROR", file=str(path), reason=reason)
             return
         if self._wrong.pop(path, None):
             self._tell("instances file good again", file=str(path))
         for hear in hearers:
             hear(members)
-
-
-def _why(error: Exception) -> str:
-    """What a person has to know of it."""
-    if isinstance(error, ConfigError):
-        return str(error)
-    return getattr(error, "strerror", "") or f"{type(error).__name__}: {error}"
 
 
 def _stamp(path: Path) -> Stamp | None:
