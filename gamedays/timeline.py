@@ -14,7 +14,8 @@ _PANEL, _GAP, _TOP = 130, 46, 40
 _INK, _GRID = "#0f172a", "#e2e8f0"
 _COLOURS = ("#2563eb", "#d97706", "#059669")
 _FAULT, _HEAL = "#dc2626", "#16a34a"
-_MARK_ROWS, _MARK_CHARACTERS = 3, 34
+_MARK_CHARACTERS, _CHARACTER, _ROW = 34, 6, 14
+"""A mark's text: characters at most, how wide one is at most, and how high a row of them."""
 _PERCENTILE = 0.99
 
 
@@ -76,13 +77,15 @@ def plot(history: History, kinds: Sequence[str]) -> str:
         ("failed or unknown, a second", lambda s: s.failed),
         ("99th percentile of what was done, ms", lambda s: None if s.p99 is None else s.p99 * 1000),
     ]
-    top = _TOP + _MARK_ROWS * 14
+    told = [_label(mark, length) for mark in marks(history)]
+    rows = rows_of([label.span for label in told])
+    top = _TOP + (max(rows, default=0) + 1) * _ROW
     height = top + len(panels) * (_PANEL + _GAP)
     parts = [_legend(kinds)]
     for i, (title, value) in enumerate(panels):
         lines = [[value(second) for second in bins] for bins in by_kind.values()]
         parts.append(_panel(title, lines, top + i * (_PANEL + _GAP), length))
-    parts += [_mark(mark, i, length, height - _GAP) for i, mark in enumerate(marks(history))]
+    parts += [_mark(label, row, height - _GAP) for label, row in zip(told, rows, strict=True)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="100%"'
         f' font-family="sans-serif" font-size="11" fill="{_INK}">\n' + "\n".join(parts) + "\n</svg>"
@@ -144,17 +147,56 @@ def _path(line: Sequence[float | None], scale: float, base: int, length: int) ->
     return " ".join(parts)
 
 
-def _mark(mark: Mark, index: int, length: int, bottom: int) -> str:
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """A mark on the axis; its text lies to the right of it, or at the picture's end to the left."""
+
+    x: float
+    text: str
+    colour: str
+
+    @property
+    def anchor(self) -> str:
+        return "end" if self.x > _WIDTH * 0.75 else "start"
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """From where to where its text goes."""
+        width = len(self.text) * _CHARACTER + 8
+        return (self.x - width, self.x) if self.anchor == "end" else (self.x, self.x + width)
+
+
+def _label(mark: Mark, length: int) -> _Label:
+    text = mark.text
+    if len(text) > _MARK_CHARACTERS:
+        text = text[: _MARK_CHARACTERS - 1] + "…"
     x = min(_x(max(mark.at, 0), length), _WIDTH - _RIGHT)
-    colour = _HEAL if mark.heal else _FAULT
-    y = _TOP + index % _MARK_ROWS * 14
-    text = (
-        mark.text if len(mark.text) <= _MARK_CHARACTERS else mark.text[: _MARK_CHARACTERS - 1] + "…"
-    )
-    anchor = "end" if x > _WIDTH * 0.75 else "start"
+    return _Label(x, text, _HEAL if mark.heal else _FAULT)
+
+
+def rows_of(spans: Sequence[tuple[float, float]]) -> list[int]:
+    """For each text the first row in which it lies on no other."""
+    rows: list[list[tuple[float, float]]] = []
+    found = []
+    for left, right in spans:
+        free = (
+            at
+            for at, row in enumerate(rows)
+            if all(right <= begin or end <= left for begin, end in row)
+        )
+        at = next(free, len(rows))
+        if at == len(rows):
+            rows.append([])
+        rows[at].append((left, right))
+        found.append(at)
+    return found
+
+
+def _mark(label: _Label, row: int, bottom: int) -> str:
+    x, y = label.x, _TOP + row * _ROW
     return (
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y - 8}" y2="{bottom}" stroke="{colour}"'
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y - 8}" y2="{bottom}" stroke="{label.colour}"'
         ' stroke-dasharray="4 3"/>'
-        f'<text x="{x + (-4 if anchor == "end" else 4):.1f}" y="{y}" fill="{colour}"'
-        f' text-anchor="{anchor}">{escape(text)}</text>'
+        f'<text x="{x + (-4 if label.anchor == "end" else 4):.1f}" y="{y}" fill="{label.colour}"'
+        f' text-anchor="{label.anchor}">{escape(label.text)}</text>'
     )

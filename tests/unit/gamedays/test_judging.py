@@ -7,7 +7,7 @@ from gamedays.history import History, Record
 from gamedays.judging import ALWAYS, Result, checkers, judge, not_run, table
 from gamedays.page import page
 from gamedays.scenario import parse
-from gamedays.timeline import marks, plot, seconds
+from gamedays.timeline import marks, plot, rows_of, seconds
 from tests.unit.gamedays.script import bought, call, fault, heal, history, seen, truth
 
 SCENARIO = parse(
@@ -205,6 +205,12 @@ def test_seconds_count_where_an_operation_began() -> None:
     assert first.p99 == pytest.approx(0.5)
     assert (second.done, second.failed, second.p99) == (0, 1, None)
     assert (third.done, third.failed, third.p99) == (0, 0, None)
+
+
+def test_no_text_of_the_picture_lies_on_another() -> None:
+    spans = [(0.0, 50.0), (10.0, 60.0), (50.0, 90.0), (20.0, 30.0), (60.0, 70.0)]
+    assert rows_of(spans) == [0, 1, 0, 2, 1]
+    assert rows_of([]) == []
 
 
 def test_the_picture_has_a_mark_for_each_fault_and_healing() -> None:
