@@ -25,19 +25,23 @@ fi
 scripts/engine.sh
 scripts/secrets.sh
 scripts/images.sh
-quietly "removing what there is" docker compose down --remove-orphans
+scripts/down.sh
+step "removing the data that there is"
 volumes | xargs --no-run-if-empty docker volume rm >/dev/null
-step "$file into postgres-a ($(($(wc -c <"$file") / 1048576)) MiB)"
-docker compose run --rm --no-deps --no-TTY --entrypoint bash postgres-a \
+size=$(($(wc -c <"$file") / 1048576))
+quietly "$file into postgres-a ($size MiB)" docker compose run --rm --no-deps --no-TTY --entrypoint bash postgres-a \
   -ec 'mkdir -m 0700 /data/new && tar -xzf - -C /data/new && mv /data/new /data/member' <"$file"
 # It begins alone: the others, with nothing of their own, would make a new cluster meanwhile.
 quietly "starting postgres-a with it" docker compose up --detach --no-build --no-deps etcd-a etcd-b etcd-c postgres-a
-until docker compose exec -T postgres-a healthy http 8008 /primary; do
-  if [ "$(elapsed)" -ge "$LIMIT_SECONDS" ]; then fail "postgres-a did not begin: make logs S=postgres-a"; fi
+sql() { docker compose exec -T postgres-a psql -XqAt -h /tmp -U postgres --set ON_ERROR_STOP=1 --dbname "$1"; }
+# Postgres itself is asked: Patroni says primary as soon as it has the lock, when nothing may be written yet.
+writable() { [ "$(sql postgres 2>/dev/null <<<'SELECT pg_is_in_recovery()')" = f ]; }
+deadline=$(($(elapsed) + LIMIT_SECONDS))
+until writable; do
+  if [ "$(elapsed)" -ge "$deadline" ]; then fail "postgres-a did not begin: make logs S=postgres-a"; fi
   sleep 0.5
 done
 step "what it had told is to be told again"
-sql() { docker compose exec -T postgres-a psql -XqAt -h /tmp -U postgres --set ON_ERROR_STOP=1 --dbname "$1"; }
 for database in $(sql postgres <<<"SELECT datname FROM pg_database WHERE NOT datistemplate"); do
   sql "$database" <scripts/restore.sql
 done

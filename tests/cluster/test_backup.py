@@ -107,7 +107,8 @@ async def test_all_volumes_are_destroyed_and_a_backup_brings_the_ledger_back(
             make, "restore", f"FROM={made.parent.relative_to(ROOT)}", "REPLACE=yes", seconds=800
         )
         await settled()
-    finally:  # they are in the backup, too
+    finally:  # the knobs are in the backup, too, and the next test wants a cluster in any case
+        await asyncio.to_thread(make, "up")
         await asyncio.to_thread(make, "acquirer", "KNOBS=default")
 
     primary = await members.whole()
