@@ -111,6 +111,7 @@ class Relay:
             if not rows:
                 await asyncio.sleep(_POLL_SECONDS)
                 continue
+            await self._confirm([r["position"] for r in rows])
             await self._producer.publish(
                 [(r["topic"], r["key"].encode(), r["value"]) for r in rows]
             )
@@ -118,6 +119,17 @@ class Relay:
                 "UPDATE outbox SET told_at = now() WHERE position = ANY($1::bigint[])",
                 [r["position"] for r in rows],
             )
+
+    async def _confirm(self, positions: list[int]) -> None:
+        """Returns when the standby has these rows.
+
+        One whose commit was not confirmed when its server died can be read after that has come
+        back as the primary, and would be gone with it: nothing is told that one machine only has.
+        Locking is a write, so its own commit waits for the standby, which then has all before it.
+        """
+        await self._database.execute(
+            "SELECT FROM outbox WHERE position = ANY($1::bigint[]) FOR SHARE", positions
+        )
 
     async def _trim(self) -> int:
         """Removes some of what was told long ago; how many, of _TRIM_BATCH at most."""

@@ -62,6 +62,27 @@ async def write(database: Database, numbers: range) -> None:
         await database.transact(partial(outbox.append, topic="counts", events=[event]))
 
 
+async def write_alone(dsn: str, n: int) -> None:
+    """Commits without waiting for a standby."""
+    alone = await asyncpg.connect(dsn, server_settings={"synchronous_commit": "local"})
+    async with alone.transaction():
+        event = Event.about(str(uuid.uuid4()), "Counted", "1", {"n": n})
+        await outbox.append(alone, "counts", [event])
+    await alone.close()
+
+
+async def until_waiting_for_standby(dsn: str, statement: str) -> None:
+    """Until a commit of a statement that begins so waits for a standby."""
+    owner = await asyncpg.connect(dsn)
+    async with asyncio.timeout(20):
+        while not await owner.fetch(
+            "SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE $1 || '%'",
+            statement,
+        ):
+            await asyncio.sleep(0.02)
+    await owner.close()
+
+
 async def until_told(database: Database) -> None:
     async with asyncio.timeout(20):
         while await database.fetch("SELECT FROM outbox WHERE told_at IS NULL LIMIT 1"):
@@ -151,6 +172,22 @@ async def test_a_restore_waits_for_no_standby(database: Database, no_standby: No
     async with no_standby():
         await database.execute(RESTORE.read_text())
     assert len(await database.fetch("SELECT FROM outbox WHERE told_at IS NULL")) == 3
+
+
+async def test_what_only_one_machine_has_is_not_told(
+    database: Database, postgres: Callable[[str], str], no_standby: NoStandby
+) -> None:
+    """It can be read all the same, as after a primary that died unconfirmed and came back."""
+    brokers = Brokers()
+    async with relay(database, brokers, "a"):
+        await write(database, range(1))
+        await until_told(database)
+        async with no_standby():
+            await write_alone(postgres("tickets"), 1)
+            await until_waiting_for_standby(postgres("postgres"), "SELECT FROM outbox")
+            assert brokers.told == [0]
+        await until_told(database)
+    assert brokers.first_copies() == [0, 1]
 
 
 async def test_one_relay_is_active_however_many_there_are(database: Database) -> None:
