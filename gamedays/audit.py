@@ -73,7 +73,10 @@ EFFECTS = (
     ),
     Question(
         "tickets",
-        {"tickets": "SELECT order_id, seat, show_id FROM tickets WHERE issued_at >= :start"},
+        {
+            "tickets": "SELECT order_id, seat, show_id, extract(epoch FROM issued_at) AS issued_at"
+            " FROM tickets WHERE issued_at >= :start"
+        },
     ),
     Question("orders", {"sold": "SELECT DISTINCT show_id FROM orders WHERE created_at >= :start"}),
     Question("acquirer", {"charged": "SELECT reference FROM charges WHERE created_at >= :start"}),

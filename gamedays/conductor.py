@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ SMALL_DISK_SCRIPT = "scripts/small-disk.sh"
 
 _CALM_SECONDS = 150.0
 _READY_SECONDS, _STEADY_SECONDS, _ROLES_SECONDS = 60.0, 180.0, 30.0
-_STOPPED_SECONDS, _WHOLE_SECONDS = 120.0, 120.0
+_STOPPED_SECONDS, _WHOLE_SECONDS, _TOLD_SECONDS = 120.0, 120.0, 60.0
 _QUIET_SECONDS, _SETTLE_SECONDS, _PAUSE_SECONDS = 60.0, 60.0, 2.0
 
 _LATE = ("total-queue", "seats", "bank")
@@ -112,6 +112,10 @@ class Conductor:
             client.tell("stop")
             client.hear("stopped", _STOPPED_SECONDS)
             self._say("load off, every purchase answered or given up")
+            with suppress(CommandFailed):  # what is told later than that, the audit waits for
+                self._quiet(started)
+            client.tell("told")
+            client.hear("told", _TOLD_SECONDS)
         finally:
             client.end()
 

@@ -16,6 +16,7 @@ from gamedays.checkers.recovery import detected, recovered
 from gamedays.checkers.refusals import refusals
 from gamedays.checkers.register import linearizable
 from gamedays.checkers.seats import seats
+from gamedays.checkers.telling import in_order, in_time
 from gamedays.history import MACHINE, PHASE, History, HistoryBroken
 from gamedays.scenario import Holds, Scenario
 from gamedays.verdict import Checker, Verdict
@@ -29,6 +30,7 @@ SHARDS = 3
 ALWAYS: dict[str, Checker] = {
     "set": acknowledged,
     "total-queue": effects,
+    "event order": in_order,
     "seats": seats,
     "bank": bank,
     "newest order": linearizable(NEWEST),
@@ -53,6 +55,7 @@ def checkers(holds: Holds) -> dict[str, Checker]:
         )
     found["detection"] = detected(holds.detect_s)
     found["recovery"] = recovered(both, since=holds.recover_since, bound_s=holds.recover_s)
+    found["effects in time"] = in_time(holds.effect_s)
     if holds.refuse_s is not None:
         found["refusals"] = refusals(ORDER, holds.refuse_s)
     if holds.attempts is not None:

@@ -122,6 +122,7 @@ class Holds(_Table):
     refuse_s: Bound | None = Field(
         None, description="until an order that cannot be taken is answered 503, with Retry-After"
     )
+    effect_s: Bound | None = Field(None, description="that an event may wait for its effect")
     attempts: float | None = Field(None, ge=1, description="sent for each request, in any pool")
     goodput: Goodput | None = None
     sessions: Literal["hold", "may be lost"] = Field(
@@ -132,7 +133,7 @@ class Holds(_Table):
     def longest_s(self) -> float:
         """The longest time in seconds that anybody may have to wait for the end of a trouble."""
         gaps = [s.gap_s for s in (self.probe, self.order, self.session) if s is not None]
-        return max(*gaps, self.recover_s or 0.0)
+        return max(*gaps, self.recover_s or 0.0, self.effect_s or 0.0)
 
 
 class Anchor(_Table):

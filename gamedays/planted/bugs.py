@@ -18,6 +18,7 @@ from gamedays.planted import points
 _LATE_SECONDS = 3.0
 _BETWEEN_SECONDS = 2.0
 _LOOK_SECONDS = 0.2
+_LONG_SESSION_MS = 60_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,6 +81,28 @@ def _commit_first(_: str) -> None:
         return committed_first
 
     _replace("chassis.bus.consumer:Consumer", "_in_order", make)
+
+
+def _reordered(_: str) -> None:
+    def make(publish: Any) -> Any:
+        async def backwards(self: Any, records: Any, *words: Any) -> None:
+            await publish(self, list(reversed(records)), *words)
+
+        return backwards
+
+    _replace("chassis.bus.producer:Producer", "publish", make)
+    _replace("chassis.bus.outbox", "_POLL_SECONDS", lambda _: _BETWEEN_SECONDS)
+
+
+def _late_rebalance(_: str) -> None:
+    def make(init: Any) -> Any:
+        def patient(self: Any, **options: Any) -> None:
+            init(self, **options)
+            self._config["session_timeout_ms"] = _LONG_SESSION_MS
+
+        return patient
+
+    _replace("chassis.bus.consumer:Consumer", "__init__", make)
 
 
 def _unkeyed_retry(program: str) -> None:
@@ -197,6 +220,20 @@ BUGS: dict[str, Bug] = {
         _commit_first,
         "kill-consumer",
         "total-queue",
+    ),
+    "reordered": Bug(
+        "the relay tells what it has at once backwards",
+        frozenset({"orders"}),
+        _reordered,
+        "baseline",
+        "event order",
+    ),
+    "late-rebalance": Bug(
+        "a dead consumer keeps its partitions for a minute",
+        frozenset({"payments", "tickets", "notifications"}),
+        _late_rebalance,
+        "kill-consumer",
+        "effects in time",
     ),
     "unkeyed-retry": Bug(
         "the balancer sends a POST without a key again",

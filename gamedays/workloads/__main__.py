@@ -5,6 +5,7 @@
     roles    tells who is the primary of what
     whole    waits until no member of a store is missing or behind; tells `whole`
     stop     takes the load off, asks until every purchase is answered; tells `stopped`
+    told     reads what Kafka was told since the load began; tells `told`
 
 Each line out is a JSON object with `event`; what cannot be done is told as `unsteady`, with
 `why`. When its input ends, so does it.
@@ -17,13 +18,16 @@ import asyncio
 import os
 import random
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 import orjson
+from kafka.errors import KafkaError
 
-from gamedays.history import Writer
+from gamedays.checkers.telling import TOLD
+from gamedays.history import TRUTH, Writer
 from gamedays.judging import SHARDS
 from gamedays.workloads.buyers import Buyers
 from gamedays.workloads.decisions import shard
@@ -33,6 +37,7 @@ from gamedays.workloads.passers import Browsers, Newcomers
 from gamedays.workloads.registers import NewestOrder, SessionRegisters
 from gamedays.workloads.signing import SignIns
 from gamedays.workloads.stage import CannotBegin, Person, Stage
+from gamedays.workloads.told import told
 from gamedays.workloads.whole import whole
 from loadtests.watch.collect import Addresses
 
@@ -54,6 +59,7 @@ class Client:
         self._options = options
         self._where = where
         self._load: asyncio.Task[None] | None = None
+        self._since = time.time()
         self._observer = asyncio.create_task(Observer(stage, where).run())
 
     async def obey(self, command: str) -> None:
@@ -73,6 +79,8 @@ class Client:
                 await self._whole()
             case "stop":
                 await self._stop()
+            case "told":
+                await self._told()
             case _:
                 tell("unknown", command=command)
 
@@ -97,6 +105,7 @@ class Client:
         browsers = Browsers(stage, options.browsing)
         stage.troubles.clear()
         stage.tried(await tried(self._where))
+        self._since = time.time()
         stage.load_begins()
         self._load = asyncio.ensure_future(
             _together(
@@ -129,6 +138,15 @@ class Client:
         self._stage.tried(await tried(self._where))
         self._observer.cancel()
         tell("stopped")
+
+    async def _told(self) -> None:
+        try:
+            rows = await asyncio.to_thread(told, self._where.brokers, self._since)
+        except (KafkaError, TimeoutError) as error:  # the checks will say that nobody read it
+            print(f"told: {error}", file=sys.stderr)  # noqa: T201
+        else:
+            self._stage.write("auditor", "ok", TRUTH, TOLD, rows)
+        tell("told")
 
 
 def tell(event: str, **more: object) -> None:

@@ -64,11 +64,14 @@ async def write(database: Database, numbers: range) -> None:
 
 async def write_alone(dsn: str, n: int) -> None:
     """Commits without waiting for a standby."""
-    alone = await asyncpg.connect(dsn, server_settings={"synchronous_commit": "local"})
-    async with alone.transaction():
+    local = {"synchronous_commit": "local"}
+    async with (
+        asyncpg.create_pool(dsn, min_size=1, max_size=1, server_settings=local) as alone,
+        alone.acquire() as connection,
+        connection.transaction(),
+    ):
         event = Event.about(str(uuid.uuid4()), "Counted", "1", {"n": n})
-        await outbox.append(alone, "counts", [event])
-    await alone.close()
+        await outbox.append(connection, "counts", [event])
 
 
 async def until_waiting_for_standby(dsn: str, statement: str) -> None:

@@ -23,6 +23,7 @@ order = {gap_s = 60}
 session = {gap_s = 10}
 detect_s = 5
 refuse_s = 2
+effect_s = 10
 recover_s = 5
 """,
 )
@@ -37,6 +38,16 @@ def counts(n: int) -> list[dict[str, Any]]:
     return [{"show_id": 7, "placed": n, "confirmed": n, "declined": 0}]
 
 
+def told(kind: str, topic: str = "orders", offset: int = 0, at: float = 50.2) -> dict[str, Any]:
+    return {
+        "topic": topic, "partition": 3, "offset": offset, "at": at,
+        "show_id": 7, "order_id": "o1", "kind": kind,
+    }  # fmt: skip
+
+
+TOLD = [told("OrderPlaced"), told("OrderConfirmed", offset=1)]
+
+
 def run(*more: list[Record]) -> History:
     """A run in which all went well: one order, confirmed, paid, told, with its ticket."""
     order = {
@@ -46,9 +57,10 @@ def run(*more: list[Record]) -> History:
     tables: dict[str, list[dict[str, Any]]] = {
         "orders": [order],
         "charges": [{"reference": "o1", "key": "o1", "status": "captured", "amount": 4200, "currency": "EUR"}],  # noqa: E501
-        "email": [{"order_id": "o1", "kind": k} for k in ("OrderPlaced", "OrderConfirmed")],
+        "told": TOLD,
+        "email": [{"order_id": "o1", "kind": k, "told_at": 51.0} for k in ("OrderPlaced", "OrderConfirmed")],  # noqa: E501
         "text": [{"order_id": "o1", "kind": "OrderConfirmed"}],
-        "tickets": [{"order_id": "o1", "seat": 1}],
+        "tickets": [{"order_id": "o1", "seat": 1, "issued_at": 51.0}],
         "shows": [{"id": 7, "seats_total": 10}],
         "sales": [{"id": "o1", "show_id": 7, "seats": [1]}],
         "seats": [{"show_id": 7, "number": 1, "order_id": "o1"}],
@@ -85,6 +97,10 @@ def test_a_run_in_which_all_went_well_passes() -> None:
 BROKEN: dict[str, list[Record]] = {
     "set": bought("k2", "o2", [2], at=60.0),
     "total-queue": truth("email", [], at=300.0),
+    "event order": truth("told", TOLD[1:], at=300.0),
+    "effects in time": truth(
+        "told", [*TOLD, told("PaymentCaptured", "payments", at=99.0)], at=300.0
+    ),
     "seats": truth("seats", [], at=300.0),
     "bank": truth("charges", [], at=300.0),
     "newest order": register("newest", "read", None, 70.0),
@@ -111,8 +127,8 @@ def test_every_check_can_fail_a_run(name: str) -> None:
 
 def test_a_lost_order_is_lost_once_and_nothing_is_doubled_by_it() -> None:
     """Its e-mails are of no order now, and the totals count one more than the ledger has."""
-    emails = [{"order_id": o, "kind": "OrderPlaced"} for o in ("o1", "o2")]
-    emails.append({"order_id": "o1", "kind": "OrderConfirmed"})
+    emails = [{"order_id": o, "kind": "OrderPlaced", "told_at": 51.0} for o in ("o1", "o2")]
+    emails.append({"order_id": "o1", "kind": "OrderConfirmed", "told_at": 51.0})
     told = [truth("email", emails, at=300.0), truth("statistics", counts(2), at=300.0)]
     result = judge(SCENARIO, 7, run(BROKEN["set"], *told))
     assert result.figures["total-queue.duplicated"] > 0
@@ -120,7 +136,7 @@ def test_a_lost_order_is_lost_once_and_nothing_is_doubled_by_it() -> None:
 
 
 def test_effects_are_counted_where_every_order_is_there() -> None:
-    email = {"order_id": "o1", "kind": "OrderPlaced"}
+    email = {"order_id": "o1", "kind": "OrderPlaced", "told_at": 51.0}
     lost = judge(SCENARIO, 7, run(truth("email", [email], at=300.0)))
     assert (lost.lost, lost.duplicated) == (1, 0)
     told = [email, email, {**email, "kind": "OrderConfirmed"}]
