@@ -92,7 +92,7 @@ test: test-unit test-integration test-cluster test-gamedays ## all tests, the qu
 test-unit: venv ## decisions and protocols, no I/O, seconds
 	@$(VENV)/python -m pytest tests/unit -q
 test-integration: venv images ## real processes on loopback
-	@$(VENV)/python -m pytest tests/integration -q
+	@$(VENV)/python -m pytest tests/integration -q -n 2 --dist loadfile
 test-compiled: compiled ## the balancer's integration tests, on the compiled one
 	@BALANCER=build/compiled $(VENV)/python -m pytest tests/integration/loadbalancer -q
 test-cluster: venv up ## real containers, really killed

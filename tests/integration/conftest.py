@@ -13,17 +13,19 @@ from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
     closing,
-    contextmanager,
 )
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import asyncpg
 import pytest
+from kafka import KafkaAdminClient
 
 from chassis.bus import topics
+from chassis.bus.clients import connect
 from tests.ports import free_port
 
+TOPICS = ["orders", "payments", "dead-letters"]
 SERVICES = ("catalog", "sessions", "orders", "tickets", "notifications", "acquirer")
 _PASSWORD = secrets.token_hex(8)
 
@@ -158,9 +160,9 @@ run kafka.tools.StorageTool format --cluster-id 000000000000000000000A \\
 """
 
 
-@contextmanager
-def one_broker() -> Iterator[str]:
-    """Kafka with one broker and the topics that there are: its address."""
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """Kafka with one broker: its address."""
     name, port = f"holdfast-test-kafka-{uuid.uuid4().hex[:8]}", free_port()
     docker(
         "run", "--detach", "--rm", "--init", "--name", name, "--memory", "512m",
@@ -177,17 +179,21 @@ def one_broker() -> Iterator[str]:
 
     try:
         wait_until(listens, "Kafka")
-        asyncio.run(topics.ensure(brokers, ["orders", "payments", "dead-letters"], replicas=1))
         yield brokers
     finally:
         docker("rm", "--force", name)
 
 
-@pytest.fixture(scope="session")
-def kafka() -> Iterator[str]:
-    """A broker that all tests share: what others sent is there too."""
-    with one_broker() as brokers:
-        yield brokers
+@pytest.fixture(scope="module")
+def kafka(broker: str) -> str:
+    """The broker, with new topics: what tests of other files sent is gone, and where they read."""
+    admin = connect(KafkaAdminClient, bootstrap_servers=broker)
+    try:
+        admin.delete_topics(sorted(set(admin.list_topics()) & set(TOPICS)))
+    finally:
+        admin.close()
+    asyncio.run(topics.ensure(broker, TOPICS, replicas=1))
+    return broker
 
 
 @dataclass

@@ -6,19 +6,8 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 
-import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-
-from tests.integration.conftest import one_broker
-
-
-@pytest.fixture(scope="module")
-def kafka() -> Iterator[str]:
-    """A broker of its own: these tests count all dead letters that there are."""
-    with one_broker() as brokers:
-        yield brokers
 
 
 def dlq(brokers: str, replay: str = "") -> subprocess.CompletedProcess[str]:

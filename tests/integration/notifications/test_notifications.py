@@ -1,6 +1,6 @@
 """notifications as a real process, on a real Kafka and Postgres; a subscriber is held up for real.
 
-Topic and tables are shared with other tests: each counts only the orders that are its own.
+Topic and tables are shared by the tests: each counts only the orders that are its own.
 """
 
 import asyncio
