@@ -74,7 +74,7 @@ def kept_results() -> list[Result]:
 
 def main() -> int:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description="game days")
+    parser = argparse.ArgumentParser(prog="gamedays", description="game days")
     commands = parser.add_subparsers(dest="command", required=True)
     running = commands.add_parser("run", help="run scenarios")
     running.add_argument("names", nargs="*", help="all, if none is named")
@@ -104,7 +104,7 @@ def main() -> int:
                 print("\n".join(rows([load(name) for name in names()], known)))  # noqa: T201
             case _:
                 for name in names():
-                    print(f"{name:20} {load(name).title}")  # noqa: T201
+                    print(f"{name:22}  {load(name).title}")  # noqa: T201
     except (ScenarioBroken, HistoryBroken, FileNotFoundError) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return _USAGE

@@ -18,10 +18,13 @@ from locust import LoadTestShape, events
 from loadtests import progress, shapes
 from loadtests.client import Shared
 from loadtests.ledger import Ledger
-from loadtests.plan import Plan
+from loadtests.plan import Plan, PlanError
 from loadtests.users import Browser, Buyer, Run, Visitor
 
-PLAN = Plan.from_env(os.environ)
+try:
+    PLAN = Plan.from_env(os.environ)
+except PlanError as error:
+    sys.exit(str(error))
 
 
 def _offer(kind: type[Visitor], users: int, rate: float) -> None:
@@ -58,6 +61,11 @@ if os.environ.get("SHAPE"):
 def _init(environment: Any, **_: Any) -> None:
     shared = Shared(PLAN.edges, environment.events.request)
     Visitor.run_ = Run(PLAN, Ledger(Path(PLAN.run_dir)), shared)
+    if environment.web_ui is not None:
+        # What the page proposes: with so many users RATE and ORDERS are kept.
+        options = environment.parsed_options
+        options.num_users = options.num_users or PLAN.users
+        options.spawn_rate = options.spawn_rate or PLAN.users
 
 
 def _test_start(environment: Any, **_: Any) -> None:

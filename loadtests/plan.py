@@ -71,7 +71,6 @@ class Plan:
         orders = _number(env, "ORDERS", rate / (6 if shape == "flash-sale" else 15))
         browse = max(0.0, rate - orders * REQUESTS_PER_ORDER)
         browsers, buyers = _hands(_number(env, "USERS", 0), browse, orders)
-        seed = env.get("SEED")
         return Plan(
             edges=tuple((env.get("EDGES") or "http://127.0.0.1:8080").split(",")),
             shape=shape,
@@ -81,7 +80,7 @@ class Plan:
             browse_rate=browse if browsers else 0.0,
             order_rate=orders if buyers else 0.0,
             accounts=int(_number(env, "ACCOUNTS", min(buyers, 32))),
-            seed=int(seed) if seed else None,
+            seed=_seed(env.get("SEED")),
             run_dir=env.get("RUN_DIR") or "reports/load",
         )
 
@@ -119,6 +118,15 @@ def _number(env: Mapping[str, str], name: str, default: float) -> float:
     if value < 0 or not math.isfinite(value):
         raise PlanError(f"{name}={text}: a number, not below zero")
     return value
+
+
+def _seed(text: str | None) -> int | None:
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise PlanError(f"SEED={text}: a whole number") from None
 
 
 def _hands(users: float, browse: float, orders: float) -> tuple[int, int]:

@@ -157,10 +157,17 @@ fi
 
 if [ "$action" = slow ]; then
   delay=${1:-}
-  case $delay in '' | *[!0-9]*) fail "How slow? fault.sh slow 200 orders-a-1: every packet waits 200 ms" ;; esac
+  case $delay in '' | *[!0-9]*) fail "How slow? make slow I=orders-a-1 MS=200: every packet waits 200 ms" ;; esac
   shift
 fi
-if [ $# = 0 ]; then fail "Which? make $action I=orders-a-1, or make $action ZONE=a. There are: $(awk '{ printf "%s ", $1 }' <<<"$everything")"; fi
+if [ $# = 0 ]; then
+  case $action in
+    fill) example="make fill I=kafka-b-1" ;;
+    slow) example="make slow MS=$delay I=orders-a-1, or make slow MS=$delay ZONE=a" ;;
+    *) example="make $action I=orders-a-1, or make $action ZONE=a" ;;
+  esac
+  fail "Which? $example. There are: $(awk '{ printf "%s ", $1 }' <<<"$everything")"
+fi
 chosen=$(select_targets "$@")
 targets=$(awk '$4 == "running"' <<<"$chosen")
 if [ -z "$targets" ]; then

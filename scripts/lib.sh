@@ -49,5 +49,19 @@ containers() {
     --filter label=com.docker.compose.oneoff=False
 }
 
+# run_tool OPTIONS...: `docker compose run` in a container that is gone when this script ends, by whatever. Compose by
+# itself leaves it behind when it is told to end, or when its terminal is closed.
+run_tool() {
+  local name=$PROJECT-run-$$
+  # shellcheck disable=SC2064 # the name as it is now
+  trap "docker rm --force $name >/dev/null 2>&1 || true" EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT # on a terminal Ctrl-C is the tool's own, and does not come here
+  trap 'exit 143' TERM
+  # Waited for, not run in front: a signal is heeded at once.
+  docker compose run --name "$name" "$@" <&0 &
+  wait "$!"
+}
+
 # Removes images of ours that a newer build has replaced and that nothing uses.
 drop_replaced_images() { docker image prune --force --filter label=holdfast.image >/dev/null; }

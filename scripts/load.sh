@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Load on the cluster, by Locust in a bounded container of its own:
 #   load.sh       USERS= RATE= (requests/s in all) ORDERS= (a second) TIME= SHAPE=steady|spike|flash-sale
-#   load.sh ui    Locust's own page; RATE and ORDERS are then those of USERS users (or as many as they take)
+#   load.sh ui    Locust's own page, which proposes USERS users (or as many as RATE and ORDERS take): with so many
+#                 RATE and ORDERS are kept
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -9,12 +10,17 @@ set -euo pipefail
 case ${1:-} in
   '') exec scripts/tools.sh python -m loadtests.load ;;
   ui)
-    echo "Locust: http://127.0.0.1:$(setting LOCUST_PORT 8089)   (Ctrl-C ends it)"
+    port=$(setting LOCUST_PORT 8089)
+    if (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null; then
+      fail "Something answers at 127.0.0.1:$port already (another make load-ui?). End it, or take another port: make load-ui LOCUST_PORT=8090"
+    fi
+    if [ -z "$(containers '{{.ID}}')" ]; then fail "Nothing runs in project $PROJECT. Start it with: make up"; fi
+    echo "Locust: http://127.0.0.1:$port   (Ctrl-C ends it)"
     options=(--rm --no-deps --service-ports)
     for name in USERS RATE ORDERS; do
       if [ -n "${!name:-}" ]; then options+=(--env "$name"); fi
     done
-    exec docker compose --profile locust run "${options[@]}" locust
+    COMPOSE_PROFILES=locust run_tool "${options[@]}" locust
     ;;
   *) fail "load.sh, or load.sh ui" ;;
 esac

@@ -13,7 +13,7 @@ volumes() { docker volume ls --quiet --filter "label=com.docker.compose.project=
 
 file=${1:+$1/base.tar.gz}
 file=${file:-$(newest)}
-if [ -z "$file" ] || [ ! -s "$file" ]; then fail "there is no backup ${1:-under backups/}: make backup"; fi
+if [ -z "$file" ] || [ ! -s "$file" ]; then fail "there is no backup in ${1:-backups/}. What there is: ls backups/; a new one: make backup"; fi
 # Read to its end before anything goes: what is cut short, or no backup at all, brings nothing back.
 if ! tar -tzf "$file" backup_label global/pg_control >/dev/null 2>&1; then
   fail "$file is not a whole backup. Nothing was changed: make restore FROM= another one"

@@ -13,4 +13,4 @@ for name in "${SETTINGS[@]}"; do
   if [ -n "${!name:-}" ]; then options+=(--env "$name"); fi
 done
 if ! [ -t 0 ] || ! [ -t 1 ]; then options+=(--no-TTY); fi
-exec docker compose --profile tools run "${options[@]}" tools "$@"
+COMPOSE_PROFILES=tools run_tool "${options[@]}" tools "$@"

@@ -12,6 +12,9 @@ from kafka.net.compat import KafkaNetClient
 
 T = TypeVar("T")
 
+_LEAST_WAIT = 0.1
+"""Seconds that a poll waits for a fetch under way, however late the heartbeat is."""
+
 _CLOSE_MS = 3_000
 
 # A broker whose container is gone refuses nothing: a connection to its last address just hangs. The
@@ -51,6 +54,7 @@ def consuming(config: dict[str, Any]) -> Iterator[KafkaConsumer]:
     consumer: KafkaConsumer = connect(KafkaConsumer, **config)
     try:
         refresh_when_redirected(consumer)
+        wait_when_overdue(consumer)
         yield consumer
     finally:
         with suppress(KafkaError):
@@ -75,3 +79,16 @@ def refresh_when_redirected(consumer: Any) -> None:
         return node
 
     fetcher._select_read_replica = select_and_look  # noqa: SLF001
+
+
+def wait_when_overdue(consumer: Any) -> None:
+    """Has a poll of a KafkaConsumer wait for its fetches although the heartbeat is overdue.
+
+    kafka-python 3.0.12 waits no longer than until the next heartbeat. Where every packet is
+    dropped, that one is overdue until the request fails: a poll then goes round thousands of times
+    a second, and each round leaves a callback at the fetch under way, 40 MB a second in all. A
+    fetch that comes back ends the wait at once, so nothing else is later by it.
+    """
+    coordinator = consumer._coordinator  # noqa: SLF001 - nothing public bounds it from below
+    due = coordinator.time_to_next_poll
+    coordinator.time_to_next_poll = lambda: max(_LEAST_WAIT, due())

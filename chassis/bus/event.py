@@ -65,5 +65,7 @@ class Event:
                 time=str(fields["time"]),
                 traceparent=str(fields["traceparent"]),
             )
-        except (ValueError, TypeError, KeyError) as error:
+        except KeyError as error:
+            raise Undecodable(f"not an event: {error} is missing") from error
+        except (ValueError, TypeError) as error:
             raise Undecodable(f"not an event: {error}") from error

@@ -1,8 +1,12 @@
 import subprocess
 import sys
+import time
+import uuid
 
 import pytest
 
+from chassis.bus.clients import consuming
+from tests.integration.conftest import docker, one_broker
 from tests.ports import free_port
 
 # In a process of its own: the library leaves refused sockets to the collector, which warns.
@@ -27,3 +31,31 @@ def test_a_client_that_cannot_reach_kafka_leaves_no_thread_behind(client: str) -
     )
 
     assert done.stdout.split() == ["1", "1"]
+
+
+def test_a_poll_does_not_spin_while_kafka_is_mute() -> None:
+    with one_broker() as brokers:
+        container = docker("ps", "--quiet", "--filter", f"publish={brokers.rpartition(':')[2]}")
+        group = {"group_id": str(uuid.uuid4()), "heartbeat_interval_ms": 500}
+        with consuming({"bootstrap_servers": [brokers], "request_timeout_ms": 20_000} | group) as c:
+            c.subscribe(["orders"])
+            until = time.monotonic() + 30
+            while not c.assignment() and time.monotonic() < until:
+                c.poll(100)
+            assert c.assignment()
+            rounds = 0
+            once = c._poll_once
+
+            def counted(*args: object, **more: object) -> object:
+                nonlocal rounds
+                rounds += 1
+                return once(*args, **more)
+
+            c._poll_once = counted
+            docker("pause", container)
+            try:
+                for _ in range(6):  # longer than until the heartbeat is overdue
+                    c.poll(500)
+            finally:
+                docker("unpause", container)
+    assert rounds < 100  # of a tenth of a second each; without the bound there are thousands

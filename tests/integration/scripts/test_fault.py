@@ -131,6 +131,9 @@ def test_several_faults_at_once_are_undone_together(cluster: Cluster) -> None:
     [
         (["kill", "orders-z-9"], "There are: balancer-a-1 orders-a-1 orders-b-1"),
         (["kill"], "make kill I=orders-a-1"),
+        (["slow"], "make slow I=orders-a-1 MS=200"),
+        (["slow", "200"], "make slow MS=200 I=orders-a-1"),
+        (["fill"], "make fill I=kafka-b-1"),
         (["explode"], "kill|pause|cut|stop|split"),
     ],
 )

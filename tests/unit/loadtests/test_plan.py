@@ -64,6 +64,7 @@ def test_times(text: str, expected: float) -> None:
         {"RATE": "nan"},
         {"SHAPE": "round"},
         {"RATE": "0"},
+        {"SEED": "x"},
     ],
 )
 def test_nonsense_is_refused_by_name(env: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.consumer.subscription_state import SubscriptionState
 from kafka.net.compat import KafkaNetClient
 
-from chassis.bus.clients import connect, refresh_when_redirected
+from chassis.bus.clients import connect, refresh_when_redirected, wait_when_overdue
 
 
 def test_a_broker_that_is_gone_is_not_waited_for() -> None:
@@ -47,3 +47,13 @@ def test_a_replica_that_the_metadata_does_not_know_is_looked_up() -> None:
         assert cluster._need_update
     finally:
         client.close()
+
+
+def test_a_poll_waits_although_the_heartbeat_is_overdue() -> None:
+    """Every packet to Kafka is dropped: the library would go round without a pause."""
+    due = 0.0
+    consumer = SimpleNamespace(_coordinator=SimpleNamespace(time_to_next_poll=lambda: due))
+    wait_when_overdue(consumer)
+    assert consumer._coordinator.time_to_next_poll() == 0.1
+    due = 1.5
+    assert consumer._coordinator.time_to_next_poll() == 1.5

@@ -63,6 +63,12 @@ def test_what_is_no_event_is_undecodable(value: bytes | None) -> None:
         Event.decode(b"17", value)
 
 
+def test_what_is_missing_is_named() -> None:
+    without_time = {name: value for name, value in GOOD.items() if name != "time"}
+    with pytest.raises(Undecodable, match="'time' is missing"):
+        Event.decode(b"17", orjson.dumps(without_time))
+
+
 def test_a_key_that_is_no_text_is_undecodable() -> None:
     with pytest.raises(Undecodable):
         Event.decode(b"\xff", orjson.dumps(GOOD))

@@ -328,6 +328,7 @@ async def test_closing_finishes_what_is_in_hand_and_commits_it(
         setattr(kafka, name, value)
     monkeypatch.setattr(clients, "KafkaConsumer", lambda **_: kafka)
     monkeypatch.setattr(clients, "refresh_when_redirected", lambda _: None)
+    monkeypatch.setattr(clients, "wait_when_overdue", lambda _: None)
 
     async def handle(_: list[Event]) -> None:
         begun.set()
