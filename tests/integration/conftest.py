@@ -13,6 +13,7 @@ from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
     closing,
+    contextmanager,
 )
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -160,9 +161,9 @@ run kafka.tools.StorageTool format --cluster-id 000000000000000000000A \\
 """
 
 
-@pytest.fixture(scope="session")
-def broker() -> Iterator[str]:
-    """Kafka with one broker: its address."""
+@contextmanager
+def one_broker() -> Iterator[str]:
+    """Kafka with one broker and the topics that there are: its address."""
     name, port = f"holdfast-test-kafka-{uuid.uuid4().hex[:8]}", free_port()
     docker(
         "run", "--detach", "--rm", "--init", "--name", name, "--memory", "512m",
@@ -179,9 +180,17 @@ def broker() -> Iterator[str]:
 
     try:
         wait_until(listens, "Kafka")
+        asyncio.run(topics.ensure(brokers, TOPICS, replicas=1))
         yield brokers
     finally:
         docker("rm", "--force", name)
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """As above, for all tests of this process."""
+    with one_broker() as brokers:
+        yield brokers
 
 
 @pytest.fixture(scope="module")
