@@ -36,6 +36,9 @@ from loadbalancer.wire.reject import Reject, bad
 _PATH = rb"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*"
 _QUERY = rb"(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@%/?\[\]{}|^`\\]*)?"
 _TARGET = re.compile(_PATH + _QUERY).fullmatch
+_METHODS = rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)"
+usual_start = re.compile(_METHODS + rb" (" + _PATH + _QUERY + rb") HTTP/1\.1\r\n").match
+"""A request line as nearly all are, at the beginning of a head: the method and the target."""
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)((?:/[^?]*)?(?:\?.*)?)", re.IGNORECASE).fullmatch
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
 # Of what RFC 3986 allows in a name, only what names are made of: a comma would be read as a list.
@@ -139,6 +142,8 @@ class RequestParser:
         self._limits = limits
         self._upgrades = upgrades
         self.lines = Lines(fields.REQUEST_KINDS)
+        self.fitting = min(limits.head, limits.start_line)
+        """No line of a head of so many bytes is too long."""
 
     def read(self, raw: bytes) -> RequestHead:
         """Reads a head that is not yet cut into lines.
@@ -147,10 +152,6 @@ class RequestParser:
             Reject: with the status to answer; the connection is not usable after it.
         """
         return self.parse(lines_of(raw))
-
-    def fits(self, raw: bytes) -> bool:
-        """Is a head with so many bytes in its lines never too long?"""
-        return len(raw) <= min(self._limits.head, self._limits.start_line)
 
     def parse(self, lines: list[bytes]) -> RequestHead:
         """Reads a head: its request line and its field lines.
