@@ -290,5 +290,5 @@ class Exchange(Tries):
                 link.release(now)
             else:
                 link.drop()
-        self._end(now)
+        self._account(now)
         self._caller.done(now, keep=self._keep)

@@ -1,7 +1,7 @@
 """One request's place in its pool and its tries, until one is answered or all have failed.
 
 1. `due` is when something must have happened; what that is follows from the phase.
-2. Whatever ends a request goes through `_end`, once.
+2. Whatever ends a request goes through `_account`, once: by `_end`, if something is under way yet.
 3. A try that fails blames its instance; whether and where there is another one is decided by
    `pools/failures.py` and `pools/retry.py`.
 4. A try that is late is set aside and still listened to (`late.py`), unless `hedge` is off.
@@ -444,6 +444,11 @@ class Tries(Asker):
             self._drop_link()
         if self._lates:
             self._drop_lates(now)
+        self._account(now)
+
+    def _account(self, now: float) -> None:
+        """Nothing of it is under way any more."""
+        pool = self.pool
         if self.instance is not None:
             self.instance.in_flight -= 1
         self.phase = DONE

@@ -14,12 +14,13 @@ from __future__ import annotations
 from operator import eq
 from typing import Final, NamedTuple
 
-from loadbalancer.wire.fields import KEY, MAX_FORWARDS, PLAIN, REQUEST_ID, has_control
+from loadbalancer.wire.fields import KEY, MAX_FORWARDS, PLAIN, REQUEST_ID, value_line
 from loadbalancer.wire.reject import Reject
 from loadbalancer.wire.request import (
     RequestHead,
     RequestParser,
     is_request_id,
+    request_id_line,
     start_line,
     usual_start,
 )
@@ -205,16 +206,14 @@ class Frame:
             if not data.startswith(block, at):
                 return None
             at += size
-            end = data.find(_CRLF, at)
-            value = data[at:end]
-            if kind == REQUEST_ID:
-                if not is_request_id(value):
-                    return None
-                request_id = value
-            elif not value or value.strip() != value or has_control(value):
+            value = (request_id_line if kind == REQUEST_ID else value_line)(data, at)
+            if value is None:
                 return None
-            plain[place] = data[at - name : end]
-            at = end + 2
+            after = value.end()
+            plain[place] = data[at - name : after - 2]
+            if kind == REQUEST_ID:
+                request_id = data[at : after - 2]
+            at = after
         if data[at:] != self._tail:
             return None
         return before.but(start[1], start[2], plain, request_id)

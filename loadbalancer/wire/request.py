@@ -43,8 +43,11 @@ _ABSOLUTE = re.compile(rb"https?://([^/?#]*)((?:/[^?]*)?(?:\?.*)?)", re.IGNORECA
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]").fullmatch
 # Of what RFC 3986 allows in a name, only what names are made of: a comma would be read as a list.
 _HOST = re.compile(rb"([A-Za-z0-9\-._~]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{0,5}))?").fullmatch
-is_request_id = re.compile(rb"[A-Za-z0-9._\-]{1,128}").fullmatch
+_REQUEST_ID = rb"[A-Za-z0-9._\-]{1,128}"
+is_request_id = re.compile(_REQUEST_ID).fullmatch
 """What may be a name for a request: it ends up in logs."""
+request_id_line = re.compile(_REQUEST_ID + rb"\r\n").match
+"""The same, to the end of its line."""
 _MILLISECONDS = _HOPS = re.compile(rb"[0-9]{1,9}").fullmatch
 _MAX_METHOD: Final = 32
 _MAX_PORT: Final = 65_535
