@@ -139,8 +139,12 @@ class Caller(Wire, CallerSide):
         """Bytes of a head, of a body, or of requests that have to wait."""
         exchange = self.exchange
         if exchange is None:
-            if not self._lingering:
-                self._take(data)
+            if self._lingering:
+                return
+            if self.stuck or self._backlog.size:
+                self._hold(data)
+            else:
+                self._serve(data)
             return
         if exchange.receiving:
             data = exchange.receive(data)
@@ -386,7 +390,12 @@ class Link(Wire, LinkSide):
         """Takes a request."""
         self._asker = asker
         self.heard = False
-        self.write(data)
+        transport = self.transport
+        if transport is not None:  # as `write`, without the call
+            try:
+                transport.write(data)
+            except RuntimeError:
+                self.transport = None
 
     def hand_over(self, asker: Asker) -> None:
         """Another one asks from now on."""
