@@ -42,11 +42,6 @@ class Exchange(Tries):
         """Is there more to come from the caller?"""
         return not self._received or self.phase is TUNNEL
 
-    @property
-    def answering(self) -> bool:
-        """Has the answer's head come?"""
-        return self.phase is ANSWERING or self.phase is TUNNEL
-
     # ---- the request --------------------------------------------------------------------------
 
     def begin(self, rest: bytes) -> bytes:
@@ -145,6 +140,7 @@ class Exchange(Tries):
                 return False
             head = accepted
         self.phase = ANSWERING
+        self.answering = True
         self.answered_at = now
         self.status = head.status
         if len(rest) == head.length and not head.bodyless:
@@ -158,7 +154,7 @@ class Exchange(Tries):
         if caller.stuck and self._link is not None:
             self._link.pause()
         connection = b"close" if not self._keep else b"" if minor else b"keep-alive"
-        data = front.hop.response(head, chunked=way.chunked, connection=connection)
+        data = front.hop.response(head, way.chunked, connection)
         if way is AT_ONCE:
             caller.write(data + rest)
             self._complete(now)
@@ -244,6 +240,7 @@ class Exchange(Tries):
         now = clock()
         self._drop_lates(now)
         self.phase, self.status, self._keep = TUNNEL, SWITCHING, False
+        self.answering = True
         self.answered_at = now
         self.due = now + self._front.settings.tunnel_idle
         self._caller.write(self._front.hop.switching(head) + rest)
@@ -293,5 +290,5 @@ class Exchange(Tries):
                 link.release(now)
             else:
                 link.drop()
-        self._end(now)
+        self._account(now)
         self._caller.done(now, keep=self._keep)

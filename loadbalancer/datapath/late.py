@@ -35,12 +35,14 @@ def settles(head: ResponseHead, *, keyed: bool) -> bool:
 class Late(Asker):
     """Takes the place of the request at a connection whose instance is late."""
 
-    __slots__ = ("_tries", "dialing", "head", "instance", "link", "sent_at",
+    __slots__ = ("_tries", "answering", "dialing", "head", "instance", "link", "sent_at",
                  "tried_at")  # fmt: skip
 
     def __init__(self, tries: Tries, instance: Instance, link: LinkSide) -> None:
         self._tries = tries
         self.head = tries.head
+        self.answering = False
+        """Nor ever: when it is answered, the request takes its place back."""
         self.dialing: Callable[[], object] | None = None
         self.instance = instance
         self.link = link
@@ -53,11 +55,6 @@ class Late(Asker):
         self.instance.in_flight -= 1
         self.instance.meter.observe(now - self.sent_at)
         self.link.drop()
-
-    @property
-    def answering(self) -> bool:
-        """Not yet: when it does, the request takes its place back."""
-        return False
 
     def answer(self, head: ResponseHead, rest: bytes) -> bool:
         """It was answered, first of all. Gives whether another head follows."""

@@ -103,6 +103,8 @@ class Asker(Protocol):
     __slots__ = ()
 
     head: RequestHead
+    answering: bool
+    """The head of the answer has come."""
     dialing: Callable[[], object] | None
     """Ends the attempt to open a connection; None if there is none."""
 
@@ -111,10 +113,6 @@ class Asker(Protocol):
 
     def connect_failed(self) -> None:
         """There will be none."""
-
-    @property
-    def answering(self) -> bool:
-        """Has the answer's head come?"""
 
     def answer(self, head: ResponseHead, rest: bytes) -> bool:
         """The head of an answer came, and bytes after it. Gives whether another head follows."""

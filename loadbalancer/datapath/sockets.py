@@ -42,10 +42,10 @@ class Wire:
     them would keep the compiled one from knowing where its attributes are.
     """
 
-    __slots__ = ("_reading", "_transport", "due", "stuck")
+    __slots__ = ("_reading", "due", "stuck", "transport")
 
     def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._reading = True
         self.stuck = False
         """It does not take what we send."""
@@ -53,44 +53,45 @@ class Wire:
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """There is a connection."""
-        self._transport = cast("asyncio.Transport", transport)
+        self.transport = cast("asyncio.Transport", transport)
 
     @property
     def usable(self) -> bool:
         """Can it be written to?"""
-        return self._transport is not None and not self._transport.is_closing()
+        return self.transport is not None and not self.transport.is_closing()
 
     def write(self, data: bytes) -> None:
         """Sends bytes, unless the other side has gone."""
-        if self._transport is not None:
+        transport = self.transport
+        if transport is not None:
             try:
-                self._transport.write(data)
+                transport.write(data)
             except RuntimeError:
-                self._transport = None  # it broke meanwhile; `connection_lost` is on its way
+                self.transport = None  # it broke meanwhile; `connection_lost` is on its way
 
     def pause(self) -> None:
         """Reads no more: the peer is held back by TCP."""
-        if self._reading and self.usable and self._transport is not None:
+        if self._reading and self.usable and self.transport is not None:
             self._reading = False
-            self._transport.pause_reading()
+            self.transport.pause_reading()
 
     def resume(self) -> None:
         """Reads again."""
-        if not self._reading and self.usable and self._transport is not None:
+        if not self._reading and self.usable and self.transport is not None:
             self._reading = True
-            self._transport.resume_reading()
+            self.transport.resume_reading()
 
     def half_close(self) -> None:
         """Sends the end of our bytes; with TLS that ends the other direction, too."""
-        if self.usable and self._transport is not None:
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
+        if self.usable and self.transport is not None:
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
             else:
-                self._transport.close()
+                self.transport.close()
 
     def drop(self) -> None:
         """Ends at once, with a reset if something is unsent."""
-        transport, self._transport = self._transport, None
+        transport, self.transport = self.transport, None
         if transport is not None:
             transport.abort()
 
@@ -138,8 +139,12 @@ class Caller(Wire, CallerSide):
         """Bytes of a head, of a body, or of requests that have to wait."""
         exchange = self.exchange
         if exchange is None:
-            if not self._lingering:
-                self._take(data)
+            if self._lingering:
+                return
+            if self.stuck or self._backlog.size:
+                self._hold(data)
+            else:
+                self._serve(data)
             return
         if exchange.receiving:
             data = exchange.receive(data)
@@ -223,9 +228,6 @@ class Caller(Wire, CallerSide):
     def done(self, now: float, *, keep: bool) -> None:
         """The answer is complete; with `keep` the next request may follow."""
         self.exchange = None
-        self._finish(now, keep=keep)
-
-    def _finish(self, now: float, *, keep: bool) -> None:
         if not keep:
             if self._ended:
                 self._close(now)
@@ -264,8 +266,7 @@ class Caller(Wire, CallerSide):
                 with_body=head is None or head.method != b"HEAD",
             )
         )
-        self.exchange = None
-        self._finish(now, keep=keep)
+        self.done(now, keep=keep)
 
     def _linger(self, now: float) -> None:
         """Ends our side; the caller's bytes are thrown away until it has ended its own."""
@@ -300,8 +301,8 @@ class Caller(Wire, CallerSide):
 
     def drop(self) -> None:
         """Ends at once; within an answer by a reset, since an end in order might complete it."""
-        if self.exchange is not None and self._transport is not None:
-            forget_unsent(self._transport)
+        if self.exchange is not None and self.transport is not None:
+            forget_unsent(self.transport)
         super().drop()
 
     def early(self) -> bytes:
@@ -316,7 +317,7 @@ class Caller(Wire, CallerSide):
     @property
     def unsent(self) -> int:
         """Bytes of an answer that the caller has not taken yet."""
-        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+        return self.transport.get_write_buffer_size() if self.transport is not None else 0
 
     def leave(self) -> None:
         """Ends a connection on which nothing is asked."""
@@ -326,8 +327,8 @@ class Caller(Wire, CallerSide):
     def _close(self, now: float) -> None:
         """Ends in good order: what was written still goes out."""
         self._begin_lingering(now)
-        if self._transport is not None:
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than the instance answers: the instance is held back."""
@@ -349,11 +350,11 @@ class Caller(Wire, CallerSide):
         exchange = self.exchange
         if not (self._backlog.size if exchange is None else exchange.caller_half_closed()):
             return False
-        return self._transport is not None and self._transport.can_write_eof()  # TLS cannot
+        return self.transport is not None and self.transport.can_write_eof()  # TLS cannot
 
     def connection_lost(self, _: Exception | None) -> None:
         """The caller has gone."""
-        self._transport = None
+        self.transport = None
         self._front.callers.discard(self)
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
@@ -389,7 +390,12 @@ class Link(Wire, LinkSide):
         """Takes a request."""
         self._asker = asker
         self.heard = False
-        self.write(data)
+        transport = self.transport
+        if transport is not None:  # as `write`, without the call
+            try:
+                transport.write(data)
+            except RuntimeError:
+                self.transport = None
 
     def hand_over(self, asker: Asker) -> None:
         """Another one asks from now on."""
@@ -401,7 +407,7 @@ class Link(Wire, LinkSide):
         self._used = True
         if not self._reading:
             self.resume()
-        if self._transport is not None:  # one that closes meanwhile is sorted out by `pooled`
+        if self.transport is not None:  # one that closes meanwhile is sorted out by `pooled`
             self.due = now + self._instance.idle_seconds
             self._instance.idle.append(self)
 
@@ -413,8 +419,8 @@ class Link(Wire, LinkSide):
     def close(self) -> None:
         """Ends a connection at rest."""
         self._asker = None
-        if self._transport is not None:
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer."""
@@ -458,7 +464,7 @@ class Link(Wire, LinkSide):
         """The connection to the instance has gone."""
         if self._counted:
             self._instance.connections -= 1
-        self._transport = None
+        self.transport = None
         asker, self._asker = self._asker, None
         if asker is not None:
             asker.link_lost(broken=error is not None)
@@ -471,6 +477,8 @@ def pooled(instance: Instance) -> Link | None:
     idle = instance.idle
     while idle:
         link = idle.pop()
-        if isinstance(link, Link) and link.usable:
-            return link
+        if isinstance(link, Link):
+            transport = link.transport
+            if transport is not None and not transport.is_closing():
+                return link
     return None

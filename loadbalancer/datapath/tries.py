@@ -1,7 +1,7 @@
 """One request's place in its pool and its tries, until one is answered or all have failed.
 
 1. `due` is when something must have happened; what that is follows from the phase.
-2. Whatever ends a request goes through `_end`, once.
+2. Whatever ends a request goes through `_account`, once: by `_end`, if something is under way yet.
 3. A try that fails blames its instance; whether and where there is another one is decided by
    `pools/failures.py` and `pools/retry.py`.
 4. A try that is late is set aside and still listened to (`late.py`), unless `hedge` is off.
@@ -12,6 +12,7 @@ No socket is touched here: the caller's side and the instance's side are given.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Final
 
@@ -56,6 +57,8 @@ class Tries(Asker):
     """See the top of this file.
 
     Attributes:
+        answering: the head of the answer has come.
+        repeatable: a second run of it does no harm.
         tries: how often the request was sent.
         dialing: ends the attempt to open a connection; None if there is none.
         past: tries that ended without being the answer: instance, outcome, seconds.
@@ -69,8 +72,9 @@ class Tries(Asker):
     __slots__ = (
         "_admitted", "_asks_leave", "_caller", "_deadline", "_failures", "_framing", "_front",
         "_head_bytes", "_keep", "_lates", "_link", "_reusable", "_seconds", "_upload",
-        "admitted_at", "answered_at", "began", "dialing", "due", "head", "instance", "past",
-        "phase", "placed_at", "pool", "request_id", "sent_at", "status", "tie", "tried_at", "tries",
+        "admitted_at", "answered_at", "answering", "began", "dialing", "due", "head", "instance",
+        "past", "phase", "placed_at", "pool", "repeatable", "request_id", "sent_at", "status",
+        "tie", "tried_at", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -81,9 +85,11 @@ class Tries(Asker):
         self.pool = pool
         self.head = head
         self.request_id = head.request_id
+        self.repeatable = head.repeatable
         self.began = now
         self.due = 0.0
         self.phase: Phase = RECEIVING
+        self.answering = False
         self.status = 0
         self.tries = 0
         self.tie: Tie | None = None
@@ -122,14 +128,14 @@ class Tries(Asker):
             self.request_id,
             caller.peer,
             pool.host,
-            trusted=caller.trusted,
-            asks_leave=self._asks_leave,
+            caller.trusted,
+            self._asks_leave,
         )
         if pool.affinity is not None:
             self.tie = pool.affinity.read(head, self.client)
         instance = None
         if pool.in_flight < pool.limit:
-            instance = pool.first(now, self.tie, repeatable=head.repeatable)
+            instance = pool.first(now, self.tie, self.repeatable)
         if self._seconds <= 0:
             self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
         elif instance is not None:
@@ -148,11 +154,12 @@ class Tries(Asker):
         self._admitted = True
         self.placed_at = now
         self.pool.in_flight += 1
-        self._try(instance, now)
+        self._try(instance, now, False)
 
     # ---- a try --------------------------------------------------------------------------------
 
-    def _try(self, instance: Instance, now: float, *, afresh: bool = False) -> None:
+    def _try(self, instance: Instance, now: float, afresh: bool) -> None:
+        """`afresh`: on a new connection."""
         self.instance = instance
         self.tried_at = now
         instance.in_flight += 1
@@ -171,8 +178,7 @@ class Tries(Asker):
         self.tries += 1
         self.sent_at = now
         self.phase = SENT
-        left = max(1, int((self._deadline - now) * 1000))
-        data = b"%b\r\nX-Request-Timeout-Ms: %d\r\n\r\n" % (self._head_bytes, left)
+        data = self._head_bytes + _last_lines(int((self._deadline - now) * 1000))
         if self._upload is not None:
             data += self._upload.send()
             self._caller.resume()
@@ -189,7 +195,7 @@ class Tries(Asker):
                 self.due = self._deadline = now + self._seconds
                 return
         self.due = self._deadline
-        if instance is not None and self.head.repeatable:
+        if instance is not None and self.repeatable:
             late = now + instance.patience
             if late < self.due and self.tries < self.pool.settings.retry.tries:
                 self.due = late
@@ -228,7 +234,7 @@ class Tries(Asker):
             return
         if failed is not None:
             self.pool.retried(failed)
-        self._try(other, now, afresh=failure is Failure.STALE)
+        self._try(other, now, failure is Failure.STALE)
 
     def _late(self, now: float) -> None:
         """No answer: elsewhere, if that is possible; else it may still come until the deadline."""
@@ -244,7 +250,7 @@ class Tries(Asker):
                 self.drop_late(late, _LATE, now)
             self._link = self.instance = None
             self.pool.retried(instance)
-            self._try(other, now)
+            self._try(other, now, False)
 
     def _another(self, failure: Failure, now: float) -> Instance | None:
         """Blames the instance, and finds the one for another try, if there may be one."""
@@ -257,7 +263,7 @@ class Tries(Asker):
             failure,
             failed,
             now,
-            repeatable=self.head.repeatable,
+            repeatable=self.repeatable,
             whole=self._whole,
             tries=self.tries,
         )
@@ -296,7 +302,7 @@ class Tries(Asker):
         self._note(f"status {head.status}", now)
         self._leave()
         self.pool.retried(instance)
-        self._try(other, now)
+        self._try(other, now, False)
         return True
 
     def _note(self, outcome: str, now: float) -> None:
@@ -360,11 +366,6 @@ class Tries(Asker):
             self.pool.erred(instance, status, now, decided=_decided(head))
         elif instance.ejection.failures or instance.ejection.errors:
             instance.ejection.fine()
-
-    @property
-    def repeatable(self) -> bool:
-        """Does a second run of it do no harm?"""
-        return self.head.repeatable
 
     @property
     def client(self) -> bytes:
@@ -443,6 +444,11 @@ class Tries(Asker):
             self._drop_link()
         if self._lates:
             self._drop_lates(now)
+        self._account(now)
+
+    def _account(self, now: float) -> None:
+        """Nothing of it is under way any more."""
+        pool = self.pool
         if self.instance is not None:
             self.instance.in_flight -= 1
         self.phase = DONE
@@ -452,6 +458,12 @@ class Tries(Asker):
             pool.in_flight -= 1
             if pool.waiting:
                 pool.serve_waiting(now)
+
+
+@lru_cache(maxsize=64)
+def _last_lines(milliseconds: int) -> bytes:
+    """The end of a request's head: how long its answer is waited for; mostly the same again."""
+    return b"\r\nX-Request-Timeout-Ms: %d\r\n\r\n" % max(1, milliseconds)
 
 
 def _decided(head: ResponseHead) -> bool:

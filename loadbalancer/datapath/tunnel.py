@@ -190,7 +190,7 @@ class Tunnel:
             self.tie = Tie("", known[0].host.encode())  # nothing else is known of who it is
         instance = None
         if pool.in_flight < pool.limit:
-            instance = pool.first(now, self.tie, repeatable=self.repeatable)
+            instance = pool.first(now, self.tie, self.repeatable)
         if instance is not None:
             self.place_found(instance, now)
         elif not pool.usable or len(pool.waiting) >= pool.settings.max_waiting:

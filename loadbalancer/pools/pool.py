@@ -35,10 +35,8 @@ class Waiter(Protocol):
 
     tie: Tie | None
 
-    @property
-    def repeatable(self) -> bool:
-        """Does a second run of it do no harm?"""
-        ...
+    repeatable: bool
+    """A second run of it does no harm."""
 
     def place_found(self, instance: Instance, now: float) -> None:
         """It gets one."""
@@ -104,7 +102,7 @@ class Pool:
                 return instance
         return None
 
-    def first(self, now: float, tie: Tie | None, *, repeatable: bool) -> Instance | None:
+    def first(self, now: float, tie: Tie | None, repeatable: bool) -> Instance | None:
         """The instance for the first try; None if none has room.
 
         What cannot be repeated elsewhere is no way to find out about one that was ejected.
@@ -120,7 +118,7 @@ class Pool:
         """Places have become free."""
         while self.waiting and self.in_flight < self.limit:
             first = self.waiting[0]
-            instance = self.first(now, first.tie, repeatable=first.repeatable)
+            instance = self.first(now, first.tie, first.repeatable)
             if instance is None:
                 return
             self.waiting.popleft().place_found(instance, now)

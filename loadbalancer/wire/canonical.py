@@ -39,13 +39,12 @@ class Hop:
         self._count += 1
         return b"%b-%x" % (self._ids, self._count)
 
-    def request(
+    def request(  # noqa: PLR0917 - by name they would cost time with each request
         self,
         head: RequestHead,
         request_id: bytes,
         peer: bytes,
         fallback_host: bytes,
-        *,
         trusted: bool = False,
         asks_leave: bool = False,
     ) -> bytes:
@@ -81,7 +80,7 @@ class Hop:
             lines.append(b"Connection: Upgrade\r\nUpgrade: " + head.upgrade)
         return _CRLF.join(lines)
 
-    def response(self, head: ResponseHead, *, chunked: bool, connection: bytes) -> bytes:
+    def response(self, head: ResponseHead, chunked: bool, connection: bytes) -> bytes:
         """The head of an answer. `connection` is the Connection field's value, or empty."""
         usual = head.dated and not (chunked or connection)
         if usual and head.writer is self:

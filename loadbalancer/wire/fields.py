@@ -77,6 +77,8 @@ _UNIQUE: Final = frozenset(
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 has_control = re.compile(rb"[^\t\x20-\x7e\x80-\xff]").search
 """RFC 9110, section 5.5: what no value has."""
+value_line = re.compile(rb"[!-~\x80-\xff][\t -~\x80-\xff]*+(?<![\t ])\r\n").match
+"""A value without that and without blanks around it, to the end of its line."""
 
 # Named by Connection, these would take the message's own meaning away.
 _NEVER_HOP = frozenset({b"host", b"content-length", b"transfer-encoding", b"trailer"})

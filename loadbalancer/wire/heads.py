@@ -19,19 +19,16 @@ class HeadReader:
     that can only be refused; and the verdict does not depend on how the bytes were cut.
     """
 
-    __slots__ = ("_held", "_limits", "_may_skip", "_skips_empty_line", "rest")
+    __slots__ = ("_held", "_limits", "_may_skip", "_skips_empty_line", "begun", "rest")
 
     def __init__(self, limits: Limits, *, skips_empty_line: bool = False) -> None:
         """Before a request one empty line is skipped (RFC 9112, section 2.2)."""
         self._limits = limits
         self._skips_empty_line = self._may_skip = skips_empty_line
         self._held = b""
+        self.begun = False
+        """There is a piece of a head."""
         self.rest = b""
-
-    @property
-    def begun(self) -> bool:
-        """Is there a piece of a head?"""
-        return bool(self._held)
 
     def feed(self, data: bytes) -> list[bytes] | None:
         """The start line and the field lines, once the head is complete.
@@ -58,8 +55,10 @@ class HeadReader:
         if end < 0 or end + 4 > self._limits.head:
             self._judge(data, max(0, len(held) - 1))
             self._held = data
+            self.begun = bool(data)
             return None
         self._held = b""
+        self.begun = False
         self._may_skip = self._skips_empty_line
         end += 4
         self.rest = data[end:]
