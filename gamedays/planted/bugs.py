@@ -18,6 +18,7 @@ from gamedays.planted import points
 _LATE_SECONDS = 3.0
 _BETWEEN_SECONDS = 2.0
 _LOOK_SECONDS = 0.2
+_SELDOM_SECONDS = 20.0
 _LONG_SESSION_MS = 60_000
 
 
@@ -49,6 +50,19 @@ def _replace(place: str, name: str, make: Callable[[Any], Any]) -> None:
     setattr(owner, name, make(vars(owner)[name]))
 
 
+def _after_init(place: str, change: Callable[[Any], None]) -> None:
+    """Has each new object of a class changed."""
+
+    def make(init: Any) -> Any:
+        def changed(self: Any, **options: Any) -> None:
+            init(self, **options)
+            change(self)
+
+        return changed
+
+    _replace(place, "__init__", make)
+
+
 def _acks_0(_: str) -> None:
     def make(connect: Any) -> Any:
         def hasty(client: Any, **settings: Any) -> Any:
@@ -69,6 +83,11 @@ def _no_inbox(_: str) -> None:
         return take_all
 
     _replace("chassis.bus.inbox", "take_new", make)
+    _after_init("chassis.bus.consumer:Consumer", _commit_seldom)
+
+
+def _commit_seldom(consumer: Any) -> None:
+    consumer._commit_every = _SELDOM_SECONDS  # noqa: SLF001
 
 
 def _commit_first(_: str) -> None:
@@ -95,14 +114,10 @@ def _reordered(_: str) -> None:
 
 
 def _late_rebalance(_: str) -> None:
-    def make(init: Any) -> Any:
-        def patient(self: Any, **options: Any) -> None:
-            init(self, **options)
-            self._config["session_timeout_ms"] = _LONG_SESSION_MS
+    def patient(consumer: Any) -> None:
+        consumer._config["session_timeout_ms"] = _LONG_SESSION_MS  # noqa: SLF001
 
-        return patient
-
-    _replace("chassis.bus.consumer:Consumer", "__init__", make)
+    _after_init("chassis.bus.consumer:Consumer", patient)
 
 
 def _unkeyed_retry(program: str) -> None:
