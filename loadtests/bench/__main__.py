@@ -29,11 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Gives the exit status: 0 when every peer that is there was measured without an error."""
     options = _parser().parse_args(arguments)
     try:
+        kept.prepare(options.out)
         seconds = seconds_of(options.time)
         scenarios = chosen(options.scenarios, {one.name: one for one in SCENARIOS})
         names = chosen(options.peers, {one.name: one.name for one in (*HTTP, *TCP)})
         cores = two_cores()
-    except (PlanError, NotStarted) as error:
+    except (kept.CannotKeep, PlanError, NotStarted) as error:
         sys.stderr.write(f"bench: {error}\n")
         return _BAD_USE
     began = time.monotonic()
@@ -42,7 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{time.monotonic() - began:4.0f}s  {text}\n")
         sys.stdout.flush()
 
-    options.out.mkdir(parents=True, exist_ok=True)
     os.sched_setaffinity(0, {cores.rest})  # idle connections are held by this process
     backends = start_backends(cores.rest)
     rows: list[Measured] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,26 @@ from typing import Any
 Row = dict[str, Any]
 BEFORE = "before"
 """When a row was measured that does not say so."""
+
+
+class CannotKeep(Exception):
+    """Results could not be written; the message says what to do."""
+
+
+def prepare(folder: Path) -> None:
+    """Makes the folder of the results, before anything is measured that could not be kept there.
+
+    Raises:
+        CannotKeep: it cannot be made or written to, or a file in it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        locked = [path for path in (folder, *folder.iterdir()) if not os.access(path, os.W_OK)]
+    except OSError as error:
+        raise CannotKeep(f"{folder} cannot be made: {error.strerror}") from error
+    if locked:
+        names = ", ".join(map(str, locked))
+        raise CannotKeep(f"user {os.getuid()} may not write {names}: remove it, or give it away")
 
 
 def now() -> str:

@@ -32,11 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Gives the exit status: 0 when this balancer kept every promise."""
     options = _parser().parse_args(arguments)
     try:
+        kept.prepare(options.out)
         seconds = seconds_of(options.time)
         cases = chosen(options.cases, {case.name: case for case in CASES})
         peers = chosen(options.peers, {peer.name: peer for peer in PEERS})
         cores = two_cores()
-    except (PlanError, NotStarted) as error:
+    except (kept.CannotKeep, PlanError, NotStarted) as error:
         sys.stderr.write(f"bench-failover: {error}\n")
         return _BAD_USE
     os.sched_setaffinity(0, {cores.rest})
@@ -91,7 +92,6 @@ async def _load(
 
 def _finish(results: list[Result], out: Path, rate: float) -> int:
     """A run of some cases or peers leaves the results of the others as they are."""
-    out.mkdir(parents=True, exist_ok=True)
     when, order = kept.now(), {case.name: at for at, case in enumerate(CASES)}
     for result in results:
         result.measured = when

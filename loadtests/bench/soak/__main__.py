@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtests.bench import accounting
+from loadtests.bench import accounting, kept
 from loadtests.bench.__main__ import two_cores
 from loadtests.bench.measure import Cores
 from loadtests.bench.peers import answers
@@ -39,13 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Gives the exit status: 0 when everything stayed as it was."""
     options = _parser().parse_args(arguments)
     try:
+        kept.prepare(options.out)
         seconds, cores = seconds_of(options.time), two_cores()
         samples, load = _soak(cores, seconds, leak=options.leak)
         verdict = judge(samples)
-    except (PlanError, NotStarted, ValueError) as error:
+    except (kept.CannotKeep, PlanError, NotStarted, ValueError) as error:
         sys.stderr.write(f"soak: {error}\n")
         return _BAD_USE
-    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "soak.svg").write_text(plot(samples, verdict))
     rows = [dataclasses.asdict(sample) for sample in samples]
     (options.out / "soak.json").write_text(json.dumps(rows) + "\n")

@@ -3,6 +3,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from loadtests.bench import kept
 from loadtests.bench.__main__ import _finish
 from loadtests.bench.measure import Measured
@@ -87,3 +89,17 @@ def test_what_is_damaged_or_older_is_no_obstacle(tmp_path: Path) -> None:
     assert kept.read(file) == []
     old = {key: value for key, value in row("haproxy", 1.0).items() if key != "measured"}
     assert "| 0 | before |" in page([old], "")
+
+
+def test_results_that_cannot_be_kept_are_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A root's leftover, seen by the container's user, costs a message and not the run."""
+    kept.prepare(tmp_path / "new" / "bench")
+    (tmp_path / "file").touch()
+    with pytest.raises(kept.CannotKeep, match="file cannot be made: "):
+        kept.prepare(tmp_path / "file")
+    (tmp_path / "new" / "bench" / "latest.json").touch()
+    monkeypatch.setattr("os.access", lambda path, _: path.name != "latest.json")
+    with pytest.raises(kept.CannotKeep, match=r"may not write .*latest\.json: remove it"):
+        kept.prepare(tmp_path / "new" / "bench")
