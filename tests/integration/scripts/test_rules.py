@@ -79,7 +79,7 @@ def test_slow_is_done_or_said_to_be_impossible(cluster: Cluster) -> None:
 def test_how_slow_has_to_be_said(cluster: Cluster) -> None:
     wrong = cluster.fault("slow", "orders-a-1")
     assert wrong.returncode == 1
-    assert "fault.sh slow 200 orders-a-1" in wrong.stderr
+    assert "make slow I=orders-a-1 MS=200" in wrong.stderr
 
 
 def test_nobody_is_left_to_be_split_from(cluster: Cluster) -> None:

@@ -63,7 +63,8 @@ class Cluster:
         """Runs it in the tools' container, on a terminal or on pipes."""
         ends = subprocess.PIPE if terminal is None else terminal
         return subprocess.Popen(
-            ["scripts/tools.sh", "bash", "-c", script],
+            # Who runs the tests may ignore these (nohup, a shell in the background); it would, too.
+            ["env", "--default-signal=HUP,INT,TERM", "scripts/tools.sh", "bash", "-c", script],
             env=self.env,
             stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=ends,
