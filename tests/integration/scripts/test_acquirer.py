@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.scripts.project import Project
+
 # What stands for `python -m services.acquirer.turn` ends as its first word says.
 COMPOSE = """
 networks:
-  default: {internal: true}
+  default: {{internal: true}}
 x-idle: &idle
   image: holdfast/base
   pull_policy: never
@@ -21,8 +21,8 @@ x-idle: &idle
   mem_limit: 32m
   volumes: ["./turn:/usr/local/bin/python:ro"]
 services:
-  acquirer-a: {<<: *idle, environment: {ZONE: a}}
-  acquirer-b: {<<: *idle, environment: {ZONE: b}}
+  acquirer-a: {{<<: *idle, environment: {{ZONE: a}}}}
+  acquirer-b: {{<<: *idle, environment: {{ZONE: b}}}}
 """
 TURN = """#!/bin/bash
 echo "asked $ZONE"
@@ -31,24 +31,14 @@ for word in "$@"; do case $word in "$ZONE="*) exit "${word#*=}" ;; esac; done
 
 
 @pytest.fixture(scope="module")
-def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("acquirer")
-    (folder / "compose.yaml").write_text(COMPOSE)
     (folder / "turn").write_text(TURN)
     (folder / "turn").chmod(0o755)
-    made = {
-        **os.environ,
-        "COMPOSE_PROJECT_NAME": f"holdfast-test-acquirer-{uuid.uuid4().hex[:8]}",
-        "COMPOSE_FILE": str(folder / "compose.yaml"),
-    }
-
-    def compose(*command: str) -> None:
-        told = ["docker", "compose", *command]
-        subprocess.run(told, env=made, check=True, capture_output=True, timeout=50)
-
-    compose("up", "--detach")
+    made = Project(folder, COMPOSE)
+    made.compose("up", "--detach")
     yield made
-    compose("down", "--timeout", "0")
+    made.compose("down", "--timeout", "0")
 
 
 @pytest.mark.parametrize(
@@ -61,11 +51,11 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     ],
 )
 def test_the_next_one_is_asked_if_one_cannot(
-    env: dict[str, str], words: tuple[str, ...], asked: str, status: int
+    project: Project, words: tuple[str, ...], asked: str, status: int
 ) -> None:
     told = subprocess.run(
         ["scripts/acquirer.sh", *words],
-        env=env,
+        env=project.env,
         capture_output=True,
         text=True,
         timeout=50,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.integration.scripts.project import Project
 
 COMPOSE = """
 networks:
@@ -33,21 +34,11 @@ services:
 FaultResult = subprocess.CompletedProcess[str]
 
 
-class Cluster:
+class Cluster(Project):
     """A few containers that look like a cluster to fault.sh."""
 
     def __init__(self, folder: Path, compose: str = COMPOSE) -> None:
-        self.project = f"holdfast-test-fault-{uuid.uuid4().hex[:8]}"
-        self.file = folder / "compose.yaml"
-        self.file.write_text(compose.format(project=self.project))
-
-    def compose(self, *command: str) -> None:
-        subprocess.run(
-            ["docker", "compose", "-p", self.project, "-f", str(self.file), *command],
-            check=True,
-            capture_output=True,
-            timeout=50,
-        )
+        super().__init__(folder, compose)
 
     def fault(self, *words: str) -> FaultResult:
         return subprocess.run(

@@ -7,22 +7,22 @@ import pty
 import signal
 import subprocess
 import time
-import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.integration.scripts.project import Project
+
 COMPOSE = """
 networks:
-  default: {internal: true}
+  default: {{internal: true}}
 x-idle: &idle
   image: holdfast/base
   pull_policy: never
   mem_limit: 32m
 services:
-  orders-a: {<<: *idle, command: [sleep, infinity], init: true}
-  tools: {<<: *idle, profiles: [tools]}
+  orders-a: {{<<: *idle, command: [sleep, infinity], init: true}}
+  tools: {{<<: *idle, profiles: [tools]}}
 """
 # The first process of a container heeds no signal that it has not asked for; these ask for one.
 READY = "echo ready; sleep infinity & wait"
@@ -30,27 +30,8 @@ ENDS_AT_INT = f"trap 'exit 7' INT; {READY}"
 _WAIT_SECONDS = 30.0
 
 
-class Cluster:
+class Cluster(Project):
     """One container that looks like a cluster to tools.sh."""
-
-    def __init__(self, folder: Path) -> None:
-        self.project = f"holdfast-test-tools-{uuid.uuid4().hex[:8]}"
-        self.file = folder / "compose.yaml"
-        self.file.write_text(COMPOSE)
-        self.env = {
-            **os.environ,
-            "COMPOSE_PROJECT_NAME": self.project,
-            "COMPOSE_FILE": str(self.file),
-        }
-
-    def compose(self, *command: str) -> None:
-        subprocess.run(
-            ["docker", "compose", *command],
-            env=self.env,
-            check=True,
-            capture_output=True,
-            timeout=50,
-        )
 
     def tools(self) -> str:
         """The names of the tools' containers."""
@@ -58,6 +39,13 @@ class Cluster:
         once = "label=com.docker.compose.oneoff=True"
         command = ["docker", "ps", "--all", "--quiet", "--filter", named, "--filter", once]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def ready(self) -> subprocess.Popen[bytes]:
+        """One that goes on until it is told to end."""
+        tool = self.start(READY)
+        assert tool.stdout
+        read_until(tool.stdout.fileno(), b"ready")
+        return tool
 
     def start(self, script: str, *, terminal: int | None = None) -> subprocess.Popen[bytes]:
         """Runs it in the tools' container, on a terminal or on pipes."""
@@ -75,7 +63,7 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("tools"))
+    made = Cluster(tmp_path_factory.mktemp("tools"), COMPOSE)
     made.compose("up", "--detach")
     yield made
     made.compose("--profile", "tools", "down", "--remove-orphans", "--timeout", "0")
@@ -111,9 +99,7 @@ def test_its_status_is_the_tools(cluster: Cluster) -> None:
 def test_who_is_told_to_end_takes_the_container_along(
     cluster: Cluster, number: signal.Signals, status: int
 ) -> None:
-    with cluster.start(READY) as tool:
-        assert tool.stdout
-        read_until(tool.stdout.fileno(), b"ready")
+    with cluster.ready() as tool:
         os.killpg(tool.pid, number)  # as a terminal does, or the shell whose terminal was closed
         tool.communicate(timeout=_WAIT_SECONDS)
     assert tool.returncode == status
@@ -121,9 +107,7 @@ def test_who_is_told_to_end_takes_the_container_along(
 
 
 def test_told_alone_it_does_not_wait_for_compose(cluster: Cluster) -> None:
-    with cluster.start(READY) as tool:
-        assert tool.stdout
-        read_until(tool.stdout.fileno(), b"ready")
+    with cluster.ready() as tool:
         tool.terminate()
         tool.communicate(timeout=_WAIT_SECONDS)
     assert gone(cluster)
