@@ -106,8 +106,10 @@ class Consumer:
             # another one have come in between, not found again: the partition stands still.
             "max_poll_records": 2**31 - 1,
             "max_partition_fetch_bytes": _FETCH_BYTES,
-            "session_timeout_ms": 6_000,
-            "heartbeat_interval_ms": 1_500,
+            # A dead member's partitions are another's after this long, and after the others' next
+            # heartbeat: with six seconds and 1.5, an effect took up to 10.4 s (docs/gamedays.md).
+            "session_timeout_ms": 3_000,
+            "heartbeat_interval_ms": 750,
             "request_timeout_ms": 7_000,
             "bootstrap_timeout_ms": 3_000,  # it is tried again, and a stop waits for it
             "reconnect_backoff_max_ms": 1_000,
