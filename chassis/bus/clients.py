@@ -16,6 +16,10 @@ _LEAST_WAIT = 0.1
 """Seconds that a poll waits for a fetch under way, however late the heartbeat is."""
 
 _CLOSE_MS = 3_000
+_BOOTSTRAP_MS = 30_000
+"""The library's own, where a client says nothing."""
+_LEAST_ATTEMPT_MS = 1_000
+"""A broker on a busy machine, just started, may take so long for its first answer."""
 
 # A broker whose container is gone refuses nothing: a connection to its last address just hangs. The
 # library's 10 s, growing to 30, kept a producer from asking the other brokers for the new leader.
@@ -28,7 +32,8 @@ _CONNECT = {
 def connect(make: Callable[..., T], **config: Any) -> T:
     """`make(**config)` for a KafkaConsumer, KafkaProducer or KafkaAdminClient.
 
-    The library starts an I/O thread before it looks for Kafka, and forgets it when there is none:
+    Each of the brokers is asked for its share of `bootstrap_timeout_ms`, in any order. The library
+    starts an I/O thread before it looks for Kafka, and forgets it when there is none:
     a process that tries again for an hour would have a thousand of them.
 
     Raises:
@@ -38,6 +43,7 @@ def connect(make: Callable[..., T], **config: Any) -> T:
 
     def begin(**options: Any) -> KafkaNetClient:
         begun.append(KafkaNetClient(**{**options, **_CONNECT}))
+        ask_each(begun[-1], config.get("bootstrap_timeout_ms", _BOOTSTRAP_MS))
         return begun[-1]
 
     try:
@@ -46,6 +52,31 @@ def connect(make: Callable[..., T], **config: Any) -> T:
         for client in begun:
             client.close()
         raise
+
+
+def ask_each(client: KafkaNetClient, bootstrap_ms: float) -> None:
+    """Has a client that looks for Kafka ask every broker before it asks one again.
+
+    kafka-python 3.0.12 chooses by chance, and has whom it chose take all of the time: a broker that
+    is paused takes the connection and never answers, and the others were never asked.
+    """
+    manager: Any = client._manager  # noqa: SLF001 - nothing public bounds an attempt
+    brokers, get = manager.cluster.bootstrap_brokers, manager.get_connection
+    share = max(_LEAST_ATTEMPT_MS, bootstrap_ms / len(brokers()))
+
+    def failures(broker: Any) -> int:
+        return int(manager._backoff.get(broker.node_id, (0,))[0])  # noqa: SLF001
+
+    def seldom_failed() -> list[Any]:
+        least = min(map(failures, brokers()))
+        return [broker for broker in brokers() if failures(broker) == least]
+
+    def get_connection(node_id: Any, timeout_ms: float | None = None, **options: Any) -> Any:
+        bounded = None if timeout_ms is None else min(timeout_ms, share)
+        return get(node_id, timeout_ms=bounded, **options)
+
+    manager.cluster.bootstrap_brokers = seldom_failed
+    manager.get_connection = get_connection
 
 
 @contextmanager

@@ -33,6 +33,41 @@ def test_a_client_that_cannot_reach_kafka_leaves_no_thread_behind(client: str) -
     assert done.stdout.split() == ["1", "1"]
 
 
+# Three brokers that take connections and never answer, as paused ones do; prints how often each was
+# asked, and for how many seconds in all.
+MUTE = """
+import socket, time, kafka
+from chassis.bus.clients import connect
+mute = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+servers = ["127.0.0.1:%d" % one.getsockname()[1] for one in mute]
+began = time.monotonic()
+try:
+    connect(kafka.KafkaAdminClient, bootstrap_servers=servers, bootstrap_timeout_ms=3_300)
+except kafka.errors.KafkaError:
+    pass
+took = time.monotonic() - began
+for one in mute:
+    one.setblocking(False)
+    asked = 0
+    try:
+        while True:
+            one.accept()
+            asked += 1
+    except BlockingIOError:
+        print(asked)
+print(took)
+"""
+
+
+def test_each_broker_is_asked_when_others_never_answer() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", MUTE], check=True, capture_output=True, text=True
+    )
+    *asked, took = map(float, done.stdout.split())
+    assert min(asked) >= 1, asked
+    assert took < 20  # of 3.3
+
+
 def test_a_poll_does_not_spin_while_kafka_is_mute() -> None:
     with one_broker() as brokers:
         container = docker("ps", "--quiet", "--filter", f"publish={brokers.rpartition(':')[2]}")
