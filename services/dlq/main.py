@@ -13,7 +13,7 @@ from contextlib import closing
 
 from kafka.errors import KafkaError
 
-from services.dlq.bus import DeadLetterTopic
+from services.dlq.bus import DeadLetterTopic, NoBroker
 from services.dlq.decisions import CannotReplay, after_replay, choose, table
 
 
@@ -39,16 +39,23 @@ def run(topic: DeadLetterTopic, wish: str) -> None:
 
 
 def main() -> int:
-    """0 done; 1 Kafka does not answer; 2 the wish makes no sense."""
+    """0 done; 1 Kafka does not answer, or not in all; 2 the wish makes no sense."""
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    brokers = os.environ.get("KAFKA_BROKERS", "")
+    if not brokers:
+        print("KAFKA_BROKERS is not set: use make dlq", file=sys.stderr)
+        return 2
     try:
-        with closing(DeadLetterTopic(os.environ["KAFKA_BROKERS"])) as topic:
+        with closing(DeadLetterTopic(brokers)) as topic:
             run(topic, os.environ.get("REPLAY", ""))
     except CannotReplay as error:
         print(error, file=sys.stderr)
         return 2
+    except NoBroker as error:
+        print(f"Kafka does not answer: {error}. See: make status, make heal", file=sys.stderr)
+        return 1
     except (KafkaError, TimeoutError) as error:
-        print(f"Kafka does not answer: {error!r}. See: make status", file=sys.stderr)
+        print(f"Kafka stopped answering: {error}. Once more, or: make status", file=sys.stderr)
         return 1
     return 0
 
