@@ -1,13 +1,18 @@
-"""`make watch`: draws the cluster once a second until it is told to stop; `--once` draws one."""
+"""`make watch`: draws the cluster once a second until it is told to stop; `--once` draws one.
+
+Where its output is no terminal, each frame is printed below the one before, as it comes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
+import signal
 import sys
+from collections.abc import Callable, Iterator
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from loadtests.watch.collect import Addresses, Collector
@@ -30,21 +35,38 @@ async def watch(console: Console, *, once: bool) -> None:
             picture = watcher.picture(await collector.look())
             console.print(view(picture, console.height))
             return
-        with Live(console=console, screen=True, auto_refresh=False) as live:
+        with _screen(console) as draw:
             while True:
                 pause = asyncio.create_task(asyncio.sleep(_EVERY_SECONDS))
                 picture = watcher.picture(await collector.look())
-                live.update(view(picture, console.height), refresh=True)
+                draw(view(picture, console.height))
                 await pause
 
 
+@contextlib.contextmanager
+def _screen(console: Console) -> Iterator[Callable[[RenderableType], None]]:
+    """Gives what draws a frame: over the last one on a terminal, below it elsewhere."""
+    if not console.is_terminal:
+        # Live would keep the last frame for the end, and who is killed does not come there.
+        yield lambda frame: console.print(frame, end="\n\n")
+        return
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        yield lambda frame: live.update(frame, refresh=True)
+
+
 def main() -> int:
-    """0, also when a person ends it."""
-    once = "--once" in sys.argv[1:]
+    """0, also when it is told to end; 2 if it was asked for nonsense."""
+    options = sys.argv[1:]
+    if options not in ([], ["--once"]):
+        print(f"what is {' '.join(options)}? There is only --once: one frame", file=sys.stderr)  # noqa: T201
+        return 2
     # Where there is no terminal there is the size that it is made for.
     console = Console() if sys.stdout.isatty() else Console(width=100, height=40)
+    # In a container it is the first process, which a signal without a handler does not end.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(watch(console, once=once))
+        asyncio.run(watch(console, once=options == ["--once"]))
     return 0
 
 

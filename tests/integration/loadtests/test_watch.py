@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -115,6 +116,31 @@ async def test_one_frame_with_everything_dead_but_one_balancer(balancer: str) ->
     assert watch.returncode == 0
     assert "orders-a-1" in frame
     assert "gone: refused" in frame
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+async def test_a_view_without_a_terminal_that_is_ended_has_said_something(
+    balancer: str, told: signal.Signals
+) -> None:
+    env = {**os.environ, "ADMINS": balancer, "ADMIN_TOKEN": TOKEN, "KAFKA_BROKERS": ""}
+    watch = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "loadtests.watch"), env=env, stdout=asyncio.subprocess.PIPE
+    )
+    assert watch.stdout is not None
+    async with asyncio.timeout(30):
+        said = await watch.stdout.readuntil(b"orders-a-1")
+        watch.send_signal(told)
+        rest = await watch.stdout.read()
+        assert await watch.wait() == 0
+    assert b"\x1b" not in said + rest  # plain
+
+
+async def test_a_word_that_nobody_knows_is_said() -> None:
+    watch = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "loadtests.watch", "--twice"), stderr=asyncio.subprocess.PIPE
+    )
+    assert b"--once" in (await watch.communicate())[1]
+    assert watch.returncode == 2
 
 
 async def test_changes_are_told_once() -> None:
