@@ -12,11 +12,14 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError
 from kafka.protocol.consumer import OffsetSpec
 
+from chassis.bus.clients import connect
 from loadtests.watch.seen import Gone, KafkaSeen
 
 _EVERY_SECONDS = 2.0
 _STALE_SECONDS = 6.0
 _REQUEST_MS = 2_000
+_BOOTSTRAP_MS = 3_000
+"""A second for each of three brokers, of which one may be paused."""
 _DEAD_LETTERS = "dead-letters"
 _REPLAY = "dlq-replay"
 """Not a consumer of events: its offsets say which dead letters were sent back."""
@@ -58,10 +61,12 @@ class KafkaThread:
             self._stop.wait(_EVERY_SECONDS)
 
     def _look_until_trouble(self) -> None:
-        admin = KafkaAdminClient(
+        # Each one made by the library itself would leave a thread behind while Kafka is away.
+        admin = connect(
+            KafkaAdminClient,
             bootstrap_servers=list(self._brokers),
             request_timeout_ms=_REQUEST_MS,
-            bootstrap_timeout_ms=_REQUEST_MS,
+            bootstrap_timeout_ms=_BOOTSTRAP_MS,
             reconnect_backoff_max_ms=1_000,
         )
         try:

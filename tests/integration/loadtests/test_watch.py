@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -141,6 +142,23 @@ async def test_a_word_that_nobody_knows_is_said() -> None:
     )
     assert b"--once" in (await watch.communicate())[1]
     assert watch.returncode == 2
+
+
+def test_a_kafka_that_is_away_leaves_no_threads_behind() -> None:
+    """In a process of its own: the library leaves refused sockets to the collector, which warns."""
+    script = (
+        "import threading, time\n"
+        "from loadtests.watch import kafka_thread\n"
+        "kafka_thread._EVERY_SECONDS, kafka_thread._BOOTSTRAP_MS = 0.05, 100\n"
+        "looking = kafka_thread.KafkaThread(('127.0.0.1:1',))\n"
+        "looking.start()\n"
+        "time.sleep(2)\n"
+        "looking.stop()\n"
+        "print(threading.active_count())\n"
+    )
+    command = (sys.executable, "-W", "ignore", "-c", script)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+    assert int(done.stdout) <= 3  # ours, this one, and that of a client that is looking
 
 
 async def test_changes_are_told_once() -> None:
