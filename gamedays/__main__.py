@@ -7,7 +7,7 @@
     table            the newest five runs of each on record, as the rows of docs/gamedays.md
     list             the scenarios
 
-Ends with 0 if everything held, 1 if not, 2 if it was asked for nonsense.
+Ends with 0 if everything held, 1 if not, 2 if it was asked for nonsense or may not write there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 import orjson
 
 from gamedays import history
-from gamedays.cluster import ROOT, Auditor, project
+from gamedays.cluster import ROOT, Auditor, CommandFailed, prepare, project
 from gamedays.conductor import LATEST, REPORTS, RESULT, Conductor, keep
 from gamedays.history import HistoryBroken
 from gamedays.judging import Result, judge, table
@@ -40,6 +40,7 @@ def say(text: str) -> None:
 
 def run(scenarios: list[Scenario], seed: int | None) -> int:
     """One after the other; the summary is written after each."""
+    prepare(REPORTS, LATEST)
     auditor = Auditor(project())
     results: list[Result] = []
     for scenario in scenarios:
@@ -105,7 +106,7 @@ def main() -> int:
             case _:
                 for name in names():
                     print(f"{name:22}  {load(name).title}")  # noqa: T201
-    except (ScenarioBroken, HistoryBroken, FileNotFoundError) as error:
+    except (ScenarioBroken, HistoryBroken, FileNotFoundError, CommandFailed) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return _USAGE
     return _PASSED

@@ -19,6 +19,7 @@ from gamedays.nemeses.decisions import FAULT_SCRIPT, Instance, read_census
 
 ROOT = Path(__file__).parents[1]
 TOOLS_SCRIPT = "scripts/tools.sh"
+REPORTS_SCRIPT = "scripts/reports.sh"
 
 _COMMAND_SECONDS = 300.0
 _SQL_SECONDS = 60.0
@@ -198,6 +199,24 @@ def ensure(folder: Path) -> None:
     folder.mkdir()
     owner = folder.parent.stat()
     os.chown(folder, owner.st_uid, owner.st_gid)
+
+
+def prepare(folder: Path, *names: str) -> None:
+    """Makes a folder of runs, before anything is done whose result could not be kept there.
+
+    Raises:
+        CommandFailed: it, or a file in it of these names, cannot be written; the message says
+            what to do.
+    """
+    run(REPORTS_SCRIPT)
+    try:
+        ensure(ROOT / folder)
+    except PermissionError as error:
+        raise CommandFailed(f"user {os.getuid()} may not make {error.filename}") from error
+    kept = [ROOT / folder / name for name in names]
+    for path in (ROOT / folder, *filter(Path.exists, kept)):
+        if not os.access(path, os.W_OK):
+            raise CommandFailed(f"user {os.getuid()} may not write {path}: remove it, or be root")
 
 
 def project() -> str:

@@ -42,6 +42,7 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+scripts/reports.sh
 started=$(clock)
 scripts/tools.sh python -m loadtests.load >"$output" 2>&1 &
 load=$!

@@ -8,7 +8,10 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 case ${1:-} in
-  '') exec scripts/tools.sh python -m loadtests.load ;;
+  '')
+    scripts/reports.sh
+    exec scripts/tools.sh python -m loadtests.load
+    ;;
   ui)
     port=$(setting LOCUST_PORT 8089)
     if (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null; then

@@ -19,14 +19,8 @@ for name in POSTGRES_PASSWORD REPLICATION_PASSWORD PATRONI_PASSWORD CATALOG_DB_P
   put "$name" "$(random_hex)"
 done
 
-# No process runs as root: what root starts writes reports/ as the images' own user.
-mkdir -p reports
-chmod 0755 reports
-if [ "$(id -u)" = 0 ]; then
-  chown 10001:10001 reports
-else
-  put HOLDFAST_USER "$(id -u):$(id -g)"
-fi
+if [ "$(id -u)" != 0 ]; then put HOLDFAST_USER "$(id -u):$(id -g)"; fi
+scripts/reports.sh
 # Builds behind a TLS-intercepting proxy need the host's bundle.
 for bundle in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt; do
   if [ -s "$bundle" ]; then

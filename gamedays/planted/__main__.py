@@ -81,8 +81,12 @@ def main() -> int:
     if cluster.run("docker", "ps", "-q", "--filter", label).strip():
         print("A cluster runs already, and has the ports: make down")  # noqa: T201
         return 2
+    try:
+        cluster.prepare(PLANTED, MUTANTS)
+    except CommandFailed as error:
+        print(error)  # noqa: T201
+        return 2
     os.environ |= {"COMPOSE_PROJECT_NAME": PROJECT, "COMPOSE_FILE": _FILES}
-    cluster.ensure(ROOT / PLANTED)
     if unknown:
         return crash()
     lines = [look_for(name) for name in wanted]

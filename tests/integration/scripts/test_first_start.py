@@ -197,6 +197,33 @@ class TestClean:
         assert not [c for c in calls if "prune" in c and "builder" in c]
 
 
+class TestReports:
+    """reports/ is written by tools in containers, who are not root; and by nobody else."""
+
+    def test_root_gives_them_what_is_its_own(self, copy: Path) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("only root can")
+        (copy / "reports" / "gamedays").mkdir(parents=True)
+        (copy / "reports" / "old-run").mkdir()
+        assert run(copy, "scripts/reports.sh").returncode == 0
+        owners = [(copy / "reports" / name).stat().st_uid for name in ("", "gamedays", "old-run")]
+        assert owners == [10001, 10001, 0]
+
+    def test_others_are_told_what_to_do(self, copy: Path) -> None:
+        (copy / "reports" / "gamedays").mkdir(parents=True)
+        (copy / ".env").write_text("HOLDFAST_USER=4321:4321\n")
+        done, _ = run_with(copy, {"id -u": "1000"}, "scripts/load.sh")
+        assert done.returncode == 1
+        assert "sudo chown 4321:4321 reports reports/gamedays" in done.stderr
+
+    def test_who_is_not_root_owns_them(self, copy: Path) -> None:
+        here = f"{os.getuid()}:{os.getgid()}"
+        (copy / ".env").write_text(f"HOLDFAST_USER={here}\n")
+        done, _ = run_with(copy, {"id -u": "1000"}, "scripts/reports.sh")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (copy / "reports").stat().st_mode & 0o777 == 0o755
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_demo_that_is_interrupted_heals_what_it_broke(copy: Path, how: signal.Signals) -> None:
     scripts = copy / "scripts"
