@@ -6,6 +6,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 umask 077  # passwords' hashes and all orders are in it
 
+readonly STALL_SECONDS=${STALL_SECONDS:-60}
 # Asked inside the member; Patroni answers 200 if its Postgres is the synchronous standby.
 readonly PROBE='exec 3<>/dev/tcp/127.0.0.1/8008; printf "GET /synchronous HTTP/1.0\r\n\r\n" >&3
   read -rt 2 _ status _ <&3; [ "$status" = 200 ]'
@@ -32,9 +33,21 @@ step "reading $from"
 docker compose exec -T "$from" pg_basebackup -h /tmp -U postgres --pgdata=- --format=tar --wal-method=fetch \
   --checkpoint=fast --gzip >"$folder/base.part" 2>"$folder/said" &
 copy=$!
-trap 'kill "$copy" 2>/dev/null; rm -rf "$folder"' INT TERM
+ended() {
+  kill "$copy" 2>/dev/null || true
+  rm -rf "$folder"
+}
+trap 'ended; exit 130' INT
+trap 'ended; exit 143' TERM
+size=0 grown=$(elapsed)
 while kill -0 "$copy" 2>/dev/null; do
   sleep 0.5
+  if [ "$(wc -c <"$folder/base.part")" != "$size" ]; then
+    size=$(wc -c <"$folder/base.part") grown=$(elapsed)
+  elif [ $(($(elapsed) - grown)) -ge "$STALL_SECONDS" ]; then
+    ended
+    fail "$from gave nothing for $STALL_SECONDS s, and the backup was given up: make status, make heal"
+  fi
   if [ -t 1 ]; then printf '\r%4ss  %s MiB' "$(elapsed)" "$(($(wc -c <"$folder/base.part") / 1048576))"; fi
 done
 if [ -t 1 ]; then printf '\r\033[K'; fi

@@ -8,7 +8,7 @@ set -euo pipefail
 
 readonly LIMIT_SECONDS=120
 
-newest() { find backups -mindepth 2 -maxdepth 2 -name base.tar.gz 2>/dev/null | sort | tail -n 1; }
+newest() { { find backups -mindepth 2 -maxdepth 2 -name base.tar.gz 2>/dev/null || true; } | sort | tail -n 1; }
 volumes() { docker volume ls --quiet --filter "label=com.docker.compose.project=$PROJECT"; }
 
 file=${1:+$1/base.tar.gz}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ ENGINE = """#!/bin/bash
 echo "$*" >>asked
 case "$*" in
   "volume ls"*) echo holdfast_postgres-a ;;
-  *pg_basebackup*) cat whole.tar.gz ;;
+  *pg_basebackup*) cat whole.tar.gz; if [ -n "$STALLS" ]; then exec sleep 30; fi ;;
   *"/synchronous"*) [[ $* == *" postgres-$SYNCHRONOUS "* ]] ;;
   *) exit 1 ;;
 esac
@@ -104,3 +106,30 @@ def test_without_one_there_is_no_backup(copy: Path) -> None:
     assert "no synchronous standby" in done.stderr
     assert "pg_basebackup" not in asked(copy)
     assert not (copy / "backups").exists()
+
+
+def test_without_any_backup_it_is_said_how_to_make_one(copy: Path) -> None:
+    done = run(copy, "scripts/restore.sh")
+    assert done.returncode == 1
+    assert "make backup" in done.stderr
+
+
+def test_who_stands_still_in_the_middle_is_given_up(copy: Path) -> None:
+    done = run(copy, "scripts/backup.sh", SYNCHRONOUS="b", STALLS="yes", STALL_SECONDS="2")
+    assert done.returncode == 1
+    assert "postgres-b gave nothing for 2 s" in done.stderr
+    assert list((copy / "backups").iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_backup_leaves_nothing(copy: Path, how: signal.Signals) -> None:
+    env = {"PATH": f"{copy / 'bin'}:{os.environ['PATH']}", "SYNCHRONOUS": "b", "STALLS": "yes"}
+    words = ("env", "--default-signal=INT,TERM", "scripts/backup.sh")
+    with subprocess.Popen(words, cwd=copy, env=env, stderr=subprocess.PIPE) as backup:
+        until = time.monotonic() + 20
+        while not list(copy.glob("backups/*/base.part")) and time.monotonic() < until:
+            time.sleep(0.1)
+        backup.send_signal(how)
+        said = backup.communicate(timeout=20)[1]
+    assert (backup.returncode, said) == (128 + how, b"")
+    assert list((copy / "backups").iterdir()) == []
