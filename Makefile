@@ -14,8 +14,8 @@ images: ## build the images (seconds when nothing changed)
 	@scripts/engine.sh && scripts/secrets.sh && scripts/images.sh
 status: ## every container: health, memory, CPU
 	@scripts/status.sh
-logs: ## follow the logs; of one service: make logs S=orders-a
-	@docker compose logs --follow --tail 20 $(S)
+logs: ## follow the logs; of one service, or one instance: make logs S=orders-a
+	@scripts/logs.sh $(S)
 backup: ## copy all databases, as they are at one moment, into backups/
 	@scripts/backup.sh
 restore: ## begin anew with a backup: make restore FROM=backups/..., REPLACE=yes where there is data

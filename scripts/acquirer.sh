@@ -12,4 +12,4 @@ for zone in a b; do
     case $status in 0 | 2) exit "$status" ;; esac # else it may be cut off, and the other one not
   fi
 done
-fail "no instance of the acquirer can do it: make heal"
+fail "no instance of the acquirer can do it: make up, or make heal"

@@ -61,6 +61,7 @@ remove_image() {
   fi
 }
 
+case ${1:-} in '' | --clean) ;; *) fail "down.sh, or down.sh --clean" ;; esac
 quietly "removing what was put beside full disks" remove_fillers
 if [ "${1:-}" != --clean ]; then
   quietly "stopping; the data stays" take_down
