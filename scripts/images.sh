@@ -12,7 +12,8 @@ trap 'rm -f "$log"' EXIT
 # The base by itself first: where Compose builds with bake, it heeds no order.
 { docker compose --progress plain build base && docker compose --profile '*' --progress plain build; } >"$log" 2>&1 &
 build=$!
-trap 'kill "$build" 2>/dev/null; rm -f "$log"' INT TERM
+trap 'kill "$build" 2>/dev/null; exit 130' INT
+trap 'kill "$build" 2>/dev/null; exit 143' TERM
 
 # What is being built now: the newest step that BuildKit named, such as "kafka jars 3/4".
 newest_step() { sed -n 's/^#[0-9]* \[\([^]]*[0-9]\)\].*/\1/p' "$log" | tail -n 1 | sed 's/-[abc] / /'; }
