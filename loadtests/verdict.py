@@ -19,7 +19,7 @@ import aiohttp
 import orjson
 
 from loadtests.checker import Order, Verdict, judge
-from loadtests.ledger import Account, Entry, Ledger, read_accounts, read_entries
+from loadtests.ledger import LEDGER, Account, Entry, Ledger, read_accounts, read_entries
 
 VERDICT = "verdict.json"
 WAIT_SECONDS = 60.0
@@ -158,7 +158,10 @@ def _order(item: dict[str, Any]) -> Order:
 
 
 def main() -> int:
-    """Prints the findings; 0 if there are none."""
+    """Prints the findings; 0 if there are none, 1 if there are, 2 if there is nothing to judge."""
+    if len(sys.argv) != 2 or not (Path(sys.argv[1]) / LEDGER).exists():  # noqa: PLR2004
+        print("which run? Its folder has a ledger.jsonl, such as reports/…-steady", file=sys.stderr)  # noqa: T201
+        return 2
     edges = tuple(os.environ.get("EDGES", "http://127.0.0.1:8080").split(","))
     try:
         found = asyncio.run(verdict(Path(sys.argv[1]), edges))

@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seconds = seconds_of(options.time)
         scenarios = chosen(options.scenarios, {one.name: one for one in SCENARIOS})
         names = chosen(options.peers, {one.name: one.name for one in (*HTTP, *TCP)})
+        some(options.rounds)
         cores = two_cores()
     except (kept.CannotKeep, PlanError, NotStarted) as error:
         sys.stderr.write(f"bench: {error}\n")
@@ -83,6 +84,16 @@ def two_cores() -> Cores:
     if len(allowed) < _NEEDED_CORES:
         raise NotStarted("two cores are needed: one for the proxy, one for everything else")
     return Cores(proxy=allowed[0], rest=allowed[1])
+
+
+def some(rounds: int) -> None:
+    """Has at least one.
+
+    Raises:
+        PlanError: there is none.
+    """
+    if rounds < 1:
+        raise PlanError(f"ROUNDS={rounds}: 1 or more")
 
 
 def chosen(names: str, known: dict[str, T]) -> list[T]:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from loadtests.bench import kept
-from loadtests.bench.__main__ import _finish
+from loadtests.bench.__main__ import _finish, main
 from loadtests.bench.measure import Measured
 from loadtests.bench.plot import plot
 from loadtests.bench.scenarios import SCENARIOS
@@ -103,3 +103,10 @@ def test_results_that_cannot_be_kept_are_not_measured(
     monkeypatch.setattr("os.access", lambda path, _: path.name != "latest.json")
     with pytest.raises(kept.CannotKeep, match=r"may not write .*latest\.json: remove it"):
         kept.prepare(tmp_path / "new" / "bench")
+
+
+def test_no_rounds_are_nothing_to_measure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--rounds", "0", "--out", str(tmp_path)]) == 2
+    assert "ROUNDS=0" in capsys.readouterr().err
