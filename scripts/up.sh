@@ -44,8 +44,22 @@ Is a fault still on? make heal. What they say: make logs S=SERVICE. Again from w
 # names CONTAINERS: their instances, in one line.
 names() { paste -sd' ' - <<<"${1//"$PROJECT-"/}"; }
 
+# Who else has a port of ours is found out before minutes of building.
+check_ports() {
+  local name port ours
+  ours=$(containers '{{.Ports}}')
+  while read -r name port; do
+    port=$(setting "$name" "$port")
+    if grep -q ":$port->" <<<"$ours"; then continue; fi
+    if (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null; then
+      fail "Something else answers at 127.0.0.1:$port. End it, or take another port and try again: echo $name=$((port + 10000)) >>.env"
+    fi
+  done <<<$'EDGE_PORT_A 8080\nEDGE_PORT_B 8081\nADMIN_PORT_A 9080\nADMIN_PORT_B 9081'
+}
+
 started=$(elapsed)
 scripts/engine.sh
+check_ports
 engine_at=$(elapsed)
 scripts/secrets.sh
 scripts/images.sh

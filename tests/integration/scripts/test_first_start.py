@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -98,7 +99,7 @@ done <"$ANSWERS"
 
 
 def run_with(
-    copy: Path, answers: dict[str, str], *words: str
+    copy: Path, answers: dict[str, str], *words: str, **env: str
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """Runs a script beside made-up tools; `answers` by the first words of a call, NO for a failure.
 
@@ -113,7 +114,8 @@ def run_with(
     calls.touch()
     table.write_text("".join(f"{a.replace(' ', '?')}*|{b}\n" for a, b in answers.items()))
     path = f"{tools}:{os.environ['PATH']}"
-    done = run(copy, *words, PATH=path, CALLS=str(calls), ANSWERS=str(table), DOCKER_HOST="")
+    env |= {"PATH": path, "CALLS": str(calls), "ANSWERS": str(table), "DOCKER_HOST": ""}
+    done = run(copy, *words, **env)
     return done, calls.read_text().splitlines()
 
 
@@ -155,6 +157,27 @@ def test_where_compose_cannot_come_no_engine_is_installed(copy: Path) -> None:
     assert "Nothing was changed" in done.stderr
     assert "apt-get update" in calls
     assert not [c for c in calls if "install" in c]
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_port_that_somebody_else_has_is_named_before_anything_is_built(
+    copy: Path, ours: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        answers = {
+            "docker compose version": "2.30.0",
+            "docker version": "28.0.0",
+            "docker ps --all --format {{.Ports}}": f"127.0.0.1:{port}->8081/tcp" if ours else "",
+            "docker ps": "",
+            "docker": "NO",  # nothing can be built
+        }
+        free = dict.fromkeys(("EDGE_PORT_A", "ADMIN_PORT_A", "ADMIN_PORT_B"), "1")
+        done, _ = run_with(copy, answers, "scripts/up.sh", **free, EDGE_PORT_B=str(port))
+    assert done.returncode == 1
+    assert (f"127.0.0.1:{port}" in done.stderr) != ours
+    assert ("EDGE_PORT_B=" in done.stderr) != ours
+    assert (copy / ".env").exists() == ours  # what comes next
 
 
 class TestClean:
