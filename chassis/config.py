@@ -19,7 +19,6 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    region: str = Field("east", description="the stack of zones this process belongs to")
     zone: str = Field("a", description="failure domain: a, b or c")
     service: str = Field(description="name of the program, such as orders")
     instance: str = Field(

@@ -22,7 +22,6 @@ KEPT_SECONDS = 15.0
 """Several times the soak's `tunnel_idle`; who is there for longer is there for ever."""
 _LOOK_SECONDS = 0.1
 _BUFFER = 65_536
-CALLERS = _ON_HTTP + _IN_TUNNELS
 _Mute = Callable[[asyncio.Event], Awaitable[str]]
 KEPT = "kept though it does not read"
 
