@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import subprocess
 import threading
 import time
@@ -220,5 +221,10 @@ def prepare(folder: Path, *names: str) -> None:
 
 
 def project() -> str:
-    """The Compose project's name."""
-    return os.environ.get("COMPOSE_PROJECT_NAME") or "holdfast"
+    """The Compose project's name: of the environment, else of .env, as the scripts read it."""
+    named = os.environ.get("COMPOSE_PROJECT_NAME", "")
+    settings = ROOT / ".env"
+    if not named and os.access(settings, os.R_OK):
+        found = re.findall(r"^COMPOSE_PROJECT_NAME=(.*)$", settings.read_text(), re.MULTILINE)
+        named = found[-1] if found else ""
+    return named or "holdfast"

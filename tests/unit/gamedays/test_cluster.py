@@ -6,7 +6,7 @@ import pytest
 
 from gamedays import __main__ as command
 from gamedays import cluster
-from gamedays.cluster import CommandFailed, ensure, prepare
+from gamedays.cluster import CommandFailed, ensure, prepare, project
 
 
 def test_a_folder_is_made_for_the_owner_of_its_parent(tmp_path: Path) -> None:
@@ -47,3 +47,13 @@ def test_a_result_that_belongs_to_somebody_else_is_named(
     monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "latest.json")
     with pytest.raises(CommandFailed, match=r"may not write .*latest\.json"):
         prepare(Path("gamedays"), "latest.json", "not-there.json")
+
+
+def test_whose_containers_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "ROOT", tmp_path)
+    monkeypatch.delenv("COMPOSE_PROJECT_NAME", raising=False)
+    assert project() == "holdfast"
+    (tmp_path / ".env").write_text("REGION=west\nCOMPOSE_PROJECT_NAME=west\n")
+    assert project() == "west"
+    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "north")
+    assert project() == "north"
