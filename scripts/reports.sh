@@ -11,7 +11,8 @@ if [ ! -e reports ]; then
   mkdir reports
   chmod 0755 reports
 fi
-strange=$(find reports reports/gamedays reports/gamedays/planted -maxdepth 0 ! -user "${owner%:*}" 2>/dev/null || true)
+readonly FOLDERS=(reports reports/bench reports/gamedays reports/gamedays/planted)
+strange=$(find "${FOLDERS[@]}" -maxdepth 0 ! -user "${owner%:*}" 2>/dev/null || true)
 if [ -z "$strange" ]; then exit; fi
 strange=${strange//$'\n'/ }
 if [ "$(id -u)" != 0 ]; then

@@ -30,7 +30,8 @@ await_all() {
     if (($(elapsed) >= deadline)); then
       show_why "$waiting" >&2
       fail "Not healthy within $LIMIT_SECONDS s: $(names "$waiting")
-Is a fault still on? make heal. What they say: make logs S=SERVICE. Again from what is there: make up."
+Is a fault still on? make heal. What they say: make logs S=SERVICE. Again from what is there: make up.
+Where the machine is only slow: make up UP_SECONDS=$((2 * LIMIT_SECONDS))."
     fi
     if (($(elapsed) >= next)); then
       step "healthy: $((all - $(wc -l <<<"$waiting"))) of $all; waiting for $(services "$waiting")"
