@@ -18,6 +18,7 @@ case ${1:-} in
       fail "Something answers at 127.0.0.1:$port already (another make load-ui?). End it, or take another port: make load-ui LOCUST_PORT=8090"
     fi
     if [ -z "$(containers '{{.ID}}')" ]; then fail "Nothing runs in project $PROJECT. Start it with: make up"; fi
+    scripts/reports.sh
     echo "Locust: http://127.0.0.1:$port   (Ctrl-C ends it)"
     options=(--rm --no-deps --service-ports)
     for name in USERS RATE ORDERS; do

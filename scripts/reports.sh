@@ -11,7 +11,7 @@ if [ ! -e reports ]; then
   mkdir reports
   chmod 0755 reports
 fi
-readonly FOLDERS=(reports reports/bench reports/gamedays reports/gamedays/planted)
+readonly FOLDERS=(reports reports/load reports/bench reports/gamedays reports/gamedays/planted)
 strange=$(find "${FOLDERS[@]}" -maxdepth 0 ! -user "${owner%:*}" 2>/dev/null || true)
 if [ -z "$strange" ]; then exit; fi
 strange=${strange//$'\n'/ }
