@@ -121,9 +121,8 @@ class Store:
 
     async def forget_old_keys(self, hours: int) -> None:
         """Forgets Idempotency-Keys that nobody will send again, and old inbox marks."""
-        await self._database.execute(
-            "DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(hours => $1)",
-            hours,
+        await self._database.remove(
+            "idempotency_keys", "created_at < now() - make_interval(hours => $1)", hours
         )
         await inbox.forget_old(self._database)
 
