@@ -15,7 +15,7 @@ from chassis.problems import FieldError, InvalidRequest, NotFound, Unauthorized
 from chassis.web import create_app as create_shell
 from chassis.web import staleness
 from services.orders.config import OrdersSettings
-from services.orders.decisions import MOST_SEATS, Order, PlaceOrder, check_key
+from services.orders.decisions import MOST_SEATS, Order, Place, PlaceOrder, check_key
 from services.orders.store import Store
 from services.programme import Show
 
@@ -121,12 +121,15 @@ def create_app(
     async def list_orders(
         account: Account = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
-        cursor: uuid.UUID | None = None,
+        cursor: Annotated[str | None, Query(description="next_cursor of the page before")] = None,
         consistency: Consistency = "strong",
     ) -> Response:
         """The caller's orders, newest first. An eventual answer may lack the newest."""
         orders, age = await store.of_account(
-            _signed_in(account), limit + 1, cursor, eventual=consistency == "eventual"
+            _signed_in(account),
+            limit + 1,
+            None if cursor is None else Place.decode(cursor),
+            eventual=consistency == "eventual",
         )
         return JSONResponse(_page(orders, limit), headers=staleness(age))
 
@@ -167,4 +170,5 @@ def _command(
 def _page(orders: list[Order], limit: int) -> dict[str, object]:
     shown = orders[:limit]
     more = len(orders) > limit
-    return {"items": [o.answer() for o in shown], "next_cursor": shown[-1].id if more else None}
+    cursor = Place.of(shown[-1]).encode() if more else None
+    return {"items": [o.answer() for o in shown], "next_cursor": cursor}
