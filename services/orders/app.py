@@ -137,9 +137,10 @@ def create_app(
 
 
 def _signed_in(account: str | None) -> str:
-    if account is None:
-        raise Unauthorized
-    return account
+    try:
+        return str(uuid.UUID(account or ""))
+    except ValueError:
+        raise Unauthorized from None
 
 
 def _order_id(given: str) -> uuid.UUID:

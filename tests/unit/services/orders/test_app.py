@@ -69,3 +69,11 @@ async def test_a_cursor_that_is_none_of_ours_is_a_bad_field(
     answer = await client.get(f"/orders?cursor={cursor}")
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["cursor"]
+
+
+@pytest.mark.parametrize("account", ["", "nobody", "1"])
+async def test_who_is_no_account_is_not_signed_in(client: httpx.AsyncClient, account: str) -> None:
+    """Such an id comes from within: the gateway has its own from the session."""
+    for path in ("/orders", f"/orders/{uuid.uuid4()}"):
+        answer = await client.get(path, headers={"X-Account-Id": account})
+        assert (answer.status_code, answer.json()["type"]) == (401, "unauthorized")
