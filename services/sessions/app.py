@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Response
 from fastapi.responses import JSONResponse
@@ -72,6 +72,33 @@ Authorization = Annotated[str | None, Header(include_in_schema=False)]
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
 
 
+_OPENED: dict[int | str, dict[str, Any]] = {
+    201: {
+        "headers": {
+            "Idempotency-Replayed": {
+                "description": "That the account was opened before, with this Idempotency-Key",
+                "schema": {"type": "string", "const": "true"},
+            }
+        }
+    },
+    409: {"description": "There is an account with this email"},
+}
+_COOKIE_SET = {
+    "headers": {
+        "Set-Cookie": {
+            "description": f"The cookie `{COOKIE}`, HttpOnly: with the token, or taken away",
+            "required": True,
+            "schema": {"type": "string"},
+        }
+    }
+}
+_SIGNED_IN: dict[int | str, dict[str, Any]] = {
+    201: _COOKIE_SET,
+    401: {"description": "This email and password do not go together"},
+}
+_SIGNED_OUT: dict[int | str, dict[str, Any]] = {204: _COOKIE_SET}
+
+
 def create_app(
     settings: SessionsSettings,
     life: Lifecycle,
@@ -86,7 +113,7 @@ def create_app(
         "/accounts",
         status_code=201,
         response_model=AccountAnswer,
-        responses={409: {"description": "There is an account with this email"}},
+        responses=_OPENED,
     )
     async def open_account(request: NewAccount, idempotency_key: IdempotencyKey = None) -> Response:
         """Opens an account. With an Idempotency-Key it may be sent again without harm."""
@@ -107,7 +134,7 @@ def create_app(
         "/sessions",
         status_code=201,
         response_model=SessionAnswer,
-        responses={401: {"description": "This email and password do not go together"}},
+        responses=_SIGNED_IN,
     )
     async def sign_in(request: Credentials) -> Response:
         """Signs in.
@@ -128,13 +155,13 @@ def create_app(
         )
         return response
 
-    @app.delete("/sessions/current", status_code=204)
+    @app.delete("/sessions/current", status_code=204, responses=_SIGNED_OUT)
     async def sign_out(authorization: Authorization = None) -> Response:
         """Signs out here. Twice is as good as once."""
         await sessions.close(_token(authorization))
         return _signed_out()
 
-    @app.delete("/sessions", status_code=204)
+    @app.delete("/sessions", status_code=204, responses=_SIGNED_OUT)
     async def sign_out_everywhere(account_id: AccountId = None) -> Response:
         """Ends all sessions of the account, this one too."""
         if account_id is None:
