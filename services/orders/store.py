@@ -146,8 +146,8 @@ async def put_on_sale(connection: Connection, seats_by_show: Mapping[int, int]) 
 
 async def _place(connection: Connection, command: PlaceOrder) -> tuple[Order, bool]:
     first = await _first_with_key(connection, command)
-    if first is not None:
-        return first, True
+    if first is not None:  # perhaps by this very command, whose commit's answer was lost
+        return first, first.id != command.order_id
     seats = await _take_seats(connection, command)
     row = await connection.fetchrow(
         "INSERT INTO orders (id, account_id, show_id, seats, amount, currency)"  # noqa: S608
