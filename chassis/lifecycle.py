@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import uvicorn
@@ -22,6 +23,7 @@ import uvloop
 from chassis import logs
 from chassis.metrics import TASK_CRASHES
 from chassis.problems import Unavailable
+from chassis.wire import Protocol
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -178,13 +180,14 @@ async def _live(settings: S, build: Build[S]) -> None:
         loop.add_signal_handler(signum, stop.set)
 
     life = Lifecycle()
+    served_by = f"{settings.zone}/{settings.instance}"
     async with build(settings, life) as app:
         server = _Server(
             uvicorn.Config(
                 app,
                 host="0.0.0.0",
                 port=settings.port,
-                http="httptools",
+                http=partial(Protocol, served_by=served_by),  # type: ignore[arg-type]
                 ws="none",
                 lifespan="off",
                 access_log=False,

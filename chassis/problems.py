@@ -1,6 +1,7 @@
 """Errors that a caller sees, as problem details (RFC 9457).
 
 Problem
+├── BadRequest       400  no HTTP that anything could be made of
 ├── InvalidJson      422  the body is no JSON at all
 ├── UnsupportedBody  415  the body is not said to be JSON
 ├── InvalidRequest   422  which field, and why
@@ -9,6 +10,7 @@ Problem
 ├── Conflict         409
 ├── TooLarge         413
 ├── TooMany          429  with Retry-After
+├── UnknownMethod    501  a method that nobody here has heard of
 ├── Unavailable      503  with Retry-After: a store or a peer is away
 └── DeadlineMissed   504
 A service's own errors subclass these in its errors.py.
@@ -71,6 +73,10 @@ class Problem(Exception):
         return {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
 
 
+class BadRequest(Problem):
+    status, type, title = 400, "bad-request", "This is not a request"
+
+
 class InvalidJson(Problem):
     status, type, title = 422, "invalid-json", "The request's body is not JSON"
 
@@ -105,6 +111,10 @@ class TooLarge(Problem):
 
 class TooMany(Problem):
     status, type, title = 429, "too-many-requests", "Slow down"
+
+
+class UnknownMethod(Problem):
+    status, type, title = 501, "method-not-implemented", "There is no such method"
 
 
 class Unavailable(Problem):

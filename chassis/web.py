@@ -101,6 +101,20 @@ def create_app(
     return app
 
 
+STALENESS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            "X-Staleness-Ms": {
+                "description": "How old the answer may be, in milliseconds",
+                "required": True,
+                "schema": {"type": "integer", "minimum": 0},
+            }
+        }
+    }
+}
+"""For a route's description: an answer that says how old it may be (`staleness`)."""
+
+
 def staleness(seconds: float) -> dict[str, str]:
     """The header that says how old an answer may be, rounded up to whole milliseconds."""
     return {"X-Staleness-Ms": str(math.ceil(seconds * 1000))}

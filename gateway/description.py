@@ -12,6 +12,7 @@ import orjson
 
 from chassis.mesh import MeshClient
 from chassis.problems import Problem
+from chassis.resilience import Deadline, current_deadline
 from gateway.openapi import merge
 from gateway.routes import ROUTES
 
@@ -55,6 +56,9 @@ class Description:
         self._fresh_until = self._clock() + seconds
 
     async def _ask(self, service: str) -> Any:
+        # Not the deadline of who happens to be first: the answer is for all. (A task has a context
+        # of its own.)
+        current_deadline.set(Deadline.after(_ASK_SECONDS))
         try:
             async with asyncio.timeout(_ASK_SECONDS):
                 reply = await self._mesh.call(service, "GET", "/openapi.json")

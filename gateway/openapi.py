@@ -10,6 +10,7 @@ from gateway.routes import PREFIX, Route
 Json = Any  # a document as orjson reads it
 
 _SCHEMAS = "#/components/schemas/"
+_HEADERS = "#/components/headers/"
 _PROBLEM_TYPE = "application/problem+json"
 # What the gateway itself adds to a request, or takes from it.
 _OWN_HEADERS = frozenset({"x-account-id", "authorization", "cookie"})
@@ -34,6 +35,31 @@ _PROBLEM: Json = {
         },
     },
 }
+# What every answer carries, and what those that say "later" do.
+_HEADERS_KNOWN: Json = {
+    "RequestId": {
+        "description": "What the request is known by, in logs too; the caller's own name for it if"
+        " it sent a usable one",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "ServedBy": {
+        "description": "Zone and instance of each process that had a part in it, innermost first",
+        "required": True,
+        "schema": {"type": "string", "examples": ["a/catalog-a-1, b/gateway-b-1"]},
+    },
+    "RetryAfter": {
+        "description": "Seconds after which to come back",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+}
+_ON_ANY = {
+    "X-Request-Id": {"$ref": _HEADERS + "RequestId"},
+    "X-Served-By": {"$ref": _HEADERS + "ServedBy"},
+}
+_LATER = {"Retry-After": {"$ref": _HEADERS + "RetryAfter"}}
+_LATER_CODES = frozenset({"429", "503"})
 # What may be answered to any call; to one with a body; to one with parameters; to one that is only
 # for who is signed in. What a service says of its own errors goes before.
 _ANY = {
@@ -72,6 +98,7 @@ def merge(routes: list[Route], documents: Mapping[str, Json]) -> Json:
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(schemas.items())),
+            "headers": _HEADERS_KNOWN,
             "securitySchemes": _SECURITY_SCHEMES,
         },
     }
@@ -112,17 +139,22 @@ def _answers(operation: Json, route: Route) -> Json:
         wrong |= _WITH_BODY | _WITH_INPUT
     if "422" in own or any(p.get("in") == "query" for p in operation.get("parameters", [])):
         wrong |= _WITH_INPUT
-    if route.session:
+    if route.session or route.token:
         wrong |= _SIGNED_IN
     told = {code: answer.get("description", "") for code, answer in own.items() if code >= "4"}
     wrong |= {code: text for code, text in told.items() if text not in ("", _OWN_422)}
-    good = {code: answer for code, answer in own.items() if code < "4"}
-    return good | {code: _problem(wrong[code]) for code in sorted(wrong)}
+    good = {
+        code: {**answer, "headers": _ON_ANY | answer.get("headers", {})}
+        for code, answer in own.items()
+        if code < "4"
+    }
+    return good | {code: _problem(code, wrong[code]) for code in sorted(wrong)}
 
 
-def _problem(description: str) -> Json:
+def _problem(code: str, description: str) -> Json:
     return {
         "description": description,
+        "headers": _ON_ANY | _LATER if code in _LATER_CODES else _ON_ANY,
         "content": {_PROBLEM_TYPE: {"schema": {"$ref": _SCHEMAS + "Problem"}}},
     }
 
@@ -162,7 +194,7 @@ def _renamed(node: Json, names: Mapping[str, str]) -> Json:
     if not isinstance(node, dict):
         return node
     reference = node.get("$ref")
-    if isinstance(reference, str):
+    if isinstance(reference, str) and reference.startswith(_SCHEMAS):
         old = reference.removeprefix(_SCHEMAS)
         return {**node, "$ref": _SCHEMAS + names.get(old, old)}
     return {key: _renamed(child, names) for key, child in node.items()}

@@ -52,6 +52,4 @@ async def take_new(connection: Connection, consumer: str, events: Sequence[Event
 
 async def forget_old(database: Database) -> None:
     """Removes marks that no redelivery can need any more; run it now and then."""
-    await database.execute(
-        "DELETE FROM inbox WHERE received_at < now() - make_interval(days => $1)", KEEP_DAYS
-    )
+    await database.remove("inbox", "received_at < now() - make_interval(days => $1)", KEEP_DAYS)

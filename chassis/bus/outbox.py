@@ -7,6 +7,10 @@ some again: the same ids, so consumers see nothing new. A relay that was paused 
 only repeat what its successor has already said; it never overtakes, since a consumer acts on the
 first copy of an event, and first copies are published in the outbox's order.
 
+Brokers that fail over cost the relay its patience, not its lease. Where nothing is acknowledged for
+TELL_SECONDS it may be this instance alone that cannot reach them: it leaves the lease to another,
+and takes none before what it handed over is told. While nobody reaches them, nobody has it.
+
 What was told stays for KEEP_HOURS. The brokers have it, and it may have had no effect yet: whoever
 begins anew with a backup and empty brokers takes the marks away, and all of it is told again.
 """
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chassis.bus.event import Event
-    from chassis.bus.producer import Producer
+    from chassis.bus.producer import Producer, Record
     from chassis.store.postgres import Connection, Database
 
 log = logging.getLogger(__name__)
@@ -36,6 +40,7 @@ SCHEMA = Path(__file__).parent / "schema"
 KEEP_HOURS = 24
 """So long may an event be on its way: what was told earlier, a restore does not tell again."""
 
+TELL_SECONDS = 20.0
 _LEASE_SECONDS = 3.0
 _STANDBY_SECONDS = 1.0
 _RELEASE_SECONDS = 1.0
@@ -65,16 +70,26 @@ class Relay:
         self._database = database
         self._producer = producer
         self._holder = holder
+        self._telling: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Until cancelled; gives the lease back then, so that another takes over at once."""
+        """Until cancelled; gives the lease back then, so that another takes over at once.
+
+        Raises:
+            Unavailable: Postgres is away, or Kafka is from here. Run it again.
+        """
         try:
             while True:
+                await self._told()
                 if await self._lease():
                     OUTBOX_LEADER.set(1)
                     await self._lead()
                 OUTBOX_LEADER.set(0)
                 await asyncio.sleep(_STANDBY_SECONDS)
+        except asyncio.CancelledError:
+            if self._telling is not None:
+                self._telling.cancel()
+            raise
         finally:
             OUTBOX_LEADER.set(0)
             # While Postgres is away the lease ends by itself, and a stop does not wait for that.
@@ -112,13 +127,28 @@ class Relay:
                 await asyncio.sleep(_POLL_SECONDS)
                 continue
             await self._confirm([r["position"] for r in rows])
-            await self._producer.publish(
-                [(r["topic"], r["key"].encode(), r["value"]) for r in rows]
-            )
+            await self._tell([(r["topic"], r["key"].encode(), r["value"]) for r in rows])
             await self._database.execute(
                 "UPDATE outbox SET told_at = now() WHERE position = ANY($1::bigint[])",
                 [r["position"] for r in rows],
             )
+
+    async def _tell(self, records: list[Record]) -> None:
+        """Returns when the brokers have them.
+
+        Raises:
+            Unavailable: they refused one, or said nothing for too long. Then it goes on.
+        """
+        self._telling = asyncio.create_task(self._producer.publish(records))
+        done, _ = await asyncio.wait({self._telling}, timeout=TELL_SECONDS)
+        if not done:
+            raise Unavailable("Kafka: no answer here; the lease is another's")
+        await self._telling
+
+    async def _told(self) -> None:
+        """Returns when nothing that was handed over is under way any more."""
+        if self._telling is not None:
+            await asyncio.gather(self._telling, return_exceptions=True)
 
     async def _confirm(self, positions: list[int]) -> None:
         """Returns when the standby has these rows.

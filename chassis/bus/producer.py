@@ -84,8 +84,13 @@ class Producer:
                 self._client = await asyncio.get_running_loop().run_in_executor(
                     self._thread, self._make
                 )
-            except KafkaError as error:
-                log.warning("kafka: not reachable yet", extra={"kind": type(error).__name__})
+            except Exception as error:  # whatever it is: without a client nothing is ever told
+                known = isinstance(error, KafkaError)
+                log.warning(
+                    "kafka: not reachable yet",
+                    extra={"kind": type(error).__name__},
+                    exc_info=not known,
+                )
                 await asyncio.sleep(_RETRY_SECONDS)
         self._connected.set()
 

@@ -53,6 +53,8 @@ _COMMIT_SECONDS = 2.0  # below the command's, whose end would be a cancellation
 _MIGRATE_SECONDS = 300
 _TRIES = 3
 _PAUSE_SECONDS = 0.05
+_REMOVE_ROWS = 5_000
+_REMOVE_PAUSE_SECONDS = 0.05  # others want the server as well
 
 # The server is away, going down, or no longer the primary: another connection may do better.
 _AWAY = (
@@ -203,6 +205,21 @@ class Database:
                 return await connection.execute(query, *args)
 
         return await self._persist("execute", once)
+
+    async def remove(self, table: str, condition: str, *args: Any) -> None:
+        """Removes the rows of `table` for which `condition` holds, some at a time.
+
+        All at once would be cut short, and never be done, where nobody removed any for long. Rows
+        that another instance is just removing are left to it.
+        """
+        query = (
+            f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table}"  # noqa: S608
+            f" WHERE {condition} LIMIT {_REMOVE_ROWS} FOR UPDATE SKIP LOCKED))"
+        )
+        while True:
+            if await self.execute(query, *args) != f"DELETE {_REMOVE_ROWS}":
+                return
+            await asyncio.sleep(_REMOVE_PAUSE_SECONDS)
 
     async def migrate(
         self, *sources: Path, fill: Callable[[Connection], Awaitable[None]] | None = None

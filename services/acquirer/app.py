@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
 from fastapi.responses import JSONResponse
 
 from chassis.lifecycle import Lifecycle
-from chassis.problems import Unauthorized
+from chassis.problems import NotFound, Unauthorized
 from chassis.web import create_app as create_shell
 from services.acquirer.config import AcquirerSettings
-from services.acquirer.decisions import ChargeRequest, Knobs, check_key
+from services.acquirer.decisions import ChargeRequest, Knobs, can_be_key, check_key
 from services.acquirer.store import Store
 from services.acquirer.trouble import Trouble
 
@@ -45,7 +45,8 @@ def create_app(
 
     @routes.get("/charges")
     async def list_charges(
-        cursor: str = "", limit: Annotated[int, Query(ge=1, le=1000)] = 100
+        cursor: Annotated[str, Query(pattern=r"^[!-~]*$")] = "",
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Response:
         """The ledger by key, for audits: what was there when the first page was read is in it."""
         charges = await store.page(cursor, limit + 1)
@@ -58,6 +59,8 @@ def create_app(
     @routes.get("/charges/{key:path}")
     async def get_charge(key: str) -> Response:
         """One charge."""
+        if not can_be_key(key):
+            raise NotFound("No charge with this key")
         return JSONResponse((await store.get(key)).answer())
 
     @routes.get("/knobs")

@@ -17,6 +17,7 @@ SLOW_CARD_SECONDS = 3.0
 
 _GOOD_CARDS = frozenset({"tok_ok", "tok_slow"})
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_TEXT = r"^[^\x00-\x1f\x7f]+$"  # Postgres keeps any text but one with a NUL
 
 
 class ChargeRequest(BaseModel):
@@ -24,10 +25,10 @@ class ChargeRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    reference: str = Field(min_length=1, max_length=64)
+    reference: str = Field(min_length=1, max_length=64, pattern=_TEXT)
     amount: int = Field(gt=0, le=10**12)
     currency: str = Field(pattern=r"^[A-Z]{3}$")
-    card: str = Field(min_length=1, max_length=64)
+    card: str = Field(min_length=1, max_length=64, pattern=_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,14 @@ def check_key(given: str | None) -> str:
     Raises:
         KeyMissing: absent, empty, over 255 characters, or with characters that are not visible.
     """
-    if given is None or not _KEY.fullmatch(given):
+    if given is None or not can_be_key(given):
         raise KeyMissing
     return given
+
+
+def can_be_key(text: str) -> bool:
+    """Whether `text` could have come as an Idempotency-Key."""
+    return _KEY.fullmatch(text) is not None
 
 
 def check_same(charge: Charge, request: ChargeRequest) -> None:

@@ -8,8 +8,8 @@ from fastapi import FastAPI, Request, Response
 
 from chassis.lifecycle import Lifecycle
 from chassis.problems import NotFound
+from chassis.web import STALENESS, staleness
 from chassis.web import create_app as create_shell
-from chassis.web import staleness
 from services.catalog.cache import Cache
 from services.catalog.config import CatalogSettings
 from services.catalog.copies import Copy
@@ -31,8 +31,19 @@ from services.catalog.store import Store
 # single shows would be read a hundred times as often, and some be missing when Postgres is away.
 SEASON = "season"
 
-_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "What the caller has (If-None-Match) is still right"},
+_TAGGED: dict[str, Any] = {
+    "headers": STALENESS[200]["headers"]
+    | {
+        "ETag": {
+            "description": "Of this very answer, to be sent as If-None-Match",
+            "required": True,
+            "schema": {"type": "string"},
+        }
+    }
+}
+_READ: dict[int | str, dict[str, Any]] = {
+    200: _TAGGED,
+    304: {"description": "What the caller has (If-None-Match) is still right", **_TAGGED},
 }
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such show"}}
 
@@ -60,8 +71,8 @@ def create_app(settings: CatalogSettings, life: Lifecycle, cache: Cache, store: 
     @app.get(
         "/shows",
         response_model=ShowPage,
-        responses=_NOT_MODIFIED,
-        openapi_extra={"parameters": [_LIMIT, _CURSOR, _CONSISTENCY]},
+        responses=_READ,
+        openapi_extra={"parameters": [_LIMIT, _CURSOR, _CONSISTENCY, _IF_NONE_MATCH]},
     )
     async def list_shows(request: Request) -> Response:
         """Shows by id, a page at a time."""
@@ -73,8 +84,8 @@ def create_app(settings: CatalogSettings, life: Lifecycle, cache: Cache, store: 
     @app.get(
         "/shows/{show_id}",
         response_model=ShowAnswer,
-        responses=_NOT_MODIFIED | _UNKNOWN,
-        openapi_extra={"parameters": [_SHOW_ID, _CONSISTENCY]},
+        responses=_READ | _UNKNOWN,
+        openapi_extra={"parameters": [_SHOW_ID, _CONSISTENCY, _IF_NONE_MATCH]},
     )
     async def get_show(request: Request) -> Response:
         """One show. `seats_left` may be seconds old; whether a seat is free, an order finds out."""
@@ -143,4 +154,10 @@ _CONSISTENCY = _parameter(
     type="string",
     enum=["strong", "eventual"],
     default="eventual",
+)
+_IF_NONE_MATCH = _parameter(
+    "header",
+    "If-None-Match",
+    "ETags of what the caller has; if one is right still, 304",
+    type="string",
 )

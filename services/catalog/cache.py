@@ -120,11 +120,11 @@ class Cache:
         return self._now() > copy.fresh_until + self._grace
 
     def age(self, copy: Copy) -> int:
-        """Whole seconds since the copy was read from the source."""
+        """Whole seconds since the source was asked for the copy."""
         return copy.age(self._now())
 
     def staleness(self, copy: Copy) -> float:
-        """Seconds since the copy was read from the source."""
+        """Seconds since the source was asked for the copy: it can be no older than that."""
         return max(0.0, self._now() - copy.loaded_at)
 
     async def aclose(self) -> None:
@@ -137,6 +137,7 @@ class Cache:
             _SHARED.inc()
             return self._keep(key, shared, shared.fresh_until)
         old = self._newest(key, shared)
+        asked = self._now()
         try:
             async with asyncio.timeout(self._patience if old else None):
                 body = await self._breaker.run(load)
@@ -147,7 +148,7 @@ class Cache:
             _OLD.inc()
             return self._keep(key, old, self._now() + _RECHECK_SECONDS)
         _SOURCE.inc()
-        copy = Copy.make(body, self._now(), self._seconds, self._chance())
+        copy = Copy.make(body, asked, self._now(), self._seconds, self._chance())
         self._keep(key, copy, copy.fresh_until)
         await self._shared.put(key, copy)
         return copy

@@ -25,12 +25,16 @@ class Copy:
     fresh_until: float
 
     @classmethod
-    def make(cls, body: bytes, now: float, seconds: float, chance: float) -> Copy:
-        """A copy just read; fresh for about `seconds`, by a `chance` in [0, 1)."""
-        return cls(body, now, now + jittered(seconds, chance))
+    def make(cls, body: bytes, asked: float, now: float, seconds: float, chance: float) -> Copy:
+        """A copy just read; fresh for about `seconds`, by a `chance` in [0, 1).
+
+        It is as old as the question, `asked` then: a source that was slow may have answered at once
+        and the answer been on its way since.
+        """
+        return cls(body, asked, now + jittered(seconds, chance))
 
     def age(self, now: float) -> int:
-        """Whole seconds since it was read; never below 0, for clocks differ a little."""
+        """Whole seconds since it was asked for; never below 0, for clocks differ a little."""
         return max(0, int(now - self.loaded_at))
 
     def encode(self) -> bytes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from chassis.bus.consumer import Consumer
+from chassis.lifecycle import background
 from chassis.store.postgres import Database
 
 if TYPE_CHECKING:
@@ -24,11 +25,17 @@ async def fan_out(
     """Hands orders' events to every subscriber, until cancelled.
 
     They share nothing but the process and the dead letters: one that waits or fails holds up
-    neither the thread, nor the offset, nor the connections of another.
+    neither the thread, nor the offset, nor the connections of another. It begins again by itself.
     """
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:  # told to end together, they end side by side
         for subscriber in subscribers:
-            group.create_task(_subscribe(settings, subscriber, producer), name=subscriber.name)
+            work = partial(_subscribe, settings, subscriber, producer)
+            group.create_task(_keep_up(subscriber.name, work), name=subscriber.name)
+
+
+async def _keep_up(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    async with background(name, work):
+        await asyncio.Event().wait()
 
 
 async def _subscribe(

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.lifecycle import Lifecycle
 from chassis.problems import FieldError, InvalidRequest, NotFound, Unauthorized
+from chassis.web import STALENESS, staleness
 from chassis.web import create_app as create_shell
-from chassis.web import staleness
 from services.orders.config import OrdersSettings
-from services.orders.decisions import MOST_SEATS, Order, PlaceOrder, check_key
+from services.orders.decisions import MOST_SEATS, Order, Place, PlaceOrder, check_key
 from services.orders.store import Store
 from services.programme import Show
 
@@ -66,6 +66,21 @@ _KEY = {
     "description": "1 to 255 characters of the caller's choice, another for each order",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
+_PLACED: dict[int | str, dict[str, Any]] = {
+    201: {
+        "headers": {
+            "Location": {
+                "description": "Where the order is",
+                "required": True,
+                "schema": {"type": "string"},
+            },
+            "Idempotency-Replayed": {
+                "description": "That the answer was given before",
+                "schema": {"type": "string", "const": "true"},
+            },
+        }
+    }
+}
 _REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"description": "No Idempotency-Key, or one that cannot be a key"},
     409: {
@@ -90,7 +105,7 @@ def create_app(
         "/orders",
         status_code=201,
         response_model=OrderAnswer,
-        responses=_REFUSED,
+        responses=_PLACED | _REFUSED,
         openapi_extra={"parameters": [_KEY]},
     )
     async def place_order(
@@ -106,7 +121,7 @@ def create_app(
             headers["Idempotency-Replayed"] = "true"
         return JSONResponse(order.answer(), 201, headers)
 
-    @app.get("/orders/{order_id}", response_model=OrderAnswer, responses=_UNKNOWN)
+    @app.get("/orders/{order_id}", response_model=OrderAnswer, responses=STALENESS | _UNKNOWN)
     async def get_order(
         order_id: str, account: Account = None, consistency: Consistency = "strong"
     ) -> Response:
@@ -117,16 +132,19 @@ def create_app(
         )
         return JSONResponse(order.answer(), headers=staleness(age))
 
-    @app.get("/orders", response_model=OrderPage)
+    @app.get("/orders", response_model=OrderPage, responses=STALENESS)
     async def list_orders(
         account: Account = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
-        cursor: uuid.UUID | None = None,
+        cursor: Annotated[str | None, Query(description="next_cursor of the page before")] = None,
         consistency: Consistency = "strong",
     ) -> Response:
         """The caller's orders, newest first. An eventual answer may lack the newest."""
         orders, age = await store.of_account(
-            _signed_in(account), limit + 1, cursor, eventual=consistency == "eventual"
+            _signed_in(account),
+            limit + 1,
+            None if cursor is None else Place.decode(cursor),
+            eventual=consistency == "eventual",
         )
         return JSONResponse(_page(orders, limit), headers=staleness(age))
 
@@ -134,9 +152,10 @@ def create_app(
 
 
 def _signed_in(account: str | None) -> str:
-    if account is None:
-        raise Unauthorized
-    return account
+    try:
+        return str(uuid.UUID(account or ""))
+    except ValueError:
+        raise Unauthorized from None
 
 
 def _order_id(given: str) -> uuid.UUID:
@@ -167,4 +186,5 @@ def _command(
 def _page(orders: list[Order], limit: int) -> dict[str, object]:
     shown = orders[:limit]
     more = len(orders) > limit
-    return {"items": [o.answer() for o in shown], "next_cursor": shown[-1].id if more else None}
+    cursor = Place.of(shown[-1]).encode() if more else None
+    return {"items": [o.answer() for o in shown], "next_cursor": cursor}

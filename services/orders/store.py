@@ -17,6 +17,7 @@ from chassis.store.errors import StoreLocked, StoreUnavailable
 from chassis.store.postgres import Connection, Database
 from services.orders.decisions import (
     Order,
+    Place,
     PlaceOrder,
     check_same_request,
     order_decided,
@@ -86,23 +87,23 @@ class Store:
         self,
         account_id: str,
         limit: int,
-        before: uuid.UUID | None,
+        after: Place | None,
         *,
         eventual: bool = False,
     ) -> tuple[list[Order], float]:
-        """The account's orders, newest first; those after the order `before` in that order.
+        """The account's orders, newest first; those that come `after` a place in that order.
 
         And how many seconds old that may be: 0 unless `eventual`.
         """
         rows, age = await self._read(
             eventual,
             f"SELECT {_COLUMNS} FROM orders WHERE account_id = $1"  # noqa: S608
-            " AND ($3::uuid IS NULL OR (created_at, id) <"
-            "   (SELECT created_at, id FROM orders WHERE id = $3 AND account_id = $1))"
+            " AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))"
             " ORDER BY created_at DESC, id DESC LIMIT $2",
             uuid.UUID(account_id),
             limit,
-            before,
+            after and after.created_at,
+            after and after.order_id,
         )
         return [_order(row) for row in rows], age
 
@@ -121,9 +122,8 @@ class Store:
 
     async def forget_old_keys(self, hours: int) -> None:
         """Forgets Idempotency-Keys that nobody will send again, and old inbox marks."""
-        await self._database.execute(
-            "DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(hours => $1)",
-            hours,
+        await self._database.remove(
+            "idempotency_keys", "created_at < now() - make_interval(hours => $1)", hours
         )
         await inbox.forget_old(self._database)
 
@@ -146,8 +146,8 @@ async def put_on_sale(connection: Connection, seats_by_show: Mapping[int, int]) 
 
 async def _place(connection: Connection, command: PlaceOrder) -> tuple[Order, bool]:
     first = await _first_with_key(connection, command)
-    if first is not None:
-        return first, True
+    if first is not None:  # perhaps by this very command, whose commit's answer was lost
+        return first, first.id != command.order_id
     seats = await _take_seats(connection, command)
     row = await connection.fetchrow(
         "INSERT INTO orders (id, account_id, show_id, seats, amount, currency)"  # noqa: S608

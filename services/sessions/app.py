@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Response
 from fastapi.responses import JSONResponse
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from chassis.lifecycle import Lifecycle
@@ -42,6 +42,8 @@ def _email(text: str) -> str:
 class NewAccount(BaseModel):
     """What a caller sends to open an account."""
 
+    model_config = ConfigDict(extra="forbid")
+
     email: Annotated[str, AfterValidator(_email)]
     password: str = Field(min_length=LEAST_PASSWORD, max_length=MOST_PASSWORD)
 
@@ -55,6 +57,8 @@ class AccountAnswer(BaseModel):
 
 class Credentials(BaseModel):
     """What a caller signs in with. Its form is not judged: wrong is wrong."""
+
+    model_config = ConfigDict(extra="forbid")
 
     email: str = Field(max_length=2 * MOST_EMAIL)
     password: str = Field(max_length=2 * MOST_PASSWORD)
@@ -72,6 +76,33 @@ Authorization = Annotated[str | None, Header(include_in_schema=False)]
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
 
 
+_OPENED: dict[int | str, dict[str, Any]] = {
+    201: {
+        "headers": {
+            "Idempotency-Replayed": {
+                "description": "That the account was opened before, with this Idempotency-Key",
+                "schema": {"type": "string", "const": "true"},
+            }
+        }
+    },
+    409: {"description": "There is an account with this email"},
+}
+_COOKIE_SET = {
+    "headers": {
+        "Set-Cookie": {
+            "description": f"The cookie `{COOKIE}`, HttpOnly: with the token, or taken away",
+            "required": True,
+            "schema": {"type": "string"},
+        }
+    }
+}
+_SIGNED_IN: dict[int | str, dict[str, Any]] = {
+    201: _COOKIE_SET,
+    401: {"description": "This email and password do not go together"},
+}
+_SIGNED_OUT: dict[int | str, dict[str, Any]] = {204: _COOKIE_SET}
+
+
 def create_app(
     settings: SessionsSettings,
     life: Lifecycle,
@@ -86,7 +117,7 @@ def create_app(
         "/accounts",
         status_code=201,
         response_model=AccountAnswer,
-        responses={409: {"description": "There is an account with this email"}},
+        responses=_OPENED,
     )
     async def open_account(request: NewAccount, idempotency_key: IdempotencyKey = None) -> Response:
         """Opens an account. With an Idempotency-Key it may be sent again without harm."""
@@ -107,7 +138,7 @@ def create_app(
         "/sessions",
         status_code=201,
         response_model=SessionAnswer,
-        responses={401: {"description": "This email and password do not go together"}},
+        responses=_SIGNED_IN,
     )
     async def sign_in(request: Credentials) -> Response:
         """Signs in.
@@ -128,13 +159,13 @@ def create_app(
         )
         return response
 
-    @app.delete("/sessions/current", status_code=204)
+    @app.delete("/sessions/current", status_code=204, responses=_SIGNED_OUT)
     async def sign_out(authorization: Authorization = None) -> Response:
         """Signs out here. Twice is as good as once."""
         await sessions.close(_token(authorization))
         return _signed_out()
 
-    @app.delete("/sessions", status_code=204)
+    @app.delete("/sessions", status_code=204, responses=_SIGNED_OUT)
     async def sign_out_everywhere(account_id: AccountId = None) -> Response:
         """Ends all sessions of the account, this one too."""
         if account_id is None:

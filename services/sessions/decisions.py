@@ -12,10 +12,10 @@ MOST_EMAIL = 254  # RFC 5321: a path of 256 with its angle brackets
 LEAST_PASSWORD = 8  # NIST SP 800-63B
 MOST_PASSWORD = 128
 
-# A shape, not the grammar: whether an address exists only a letter to it can tell.
-_EMAIL = re.compile(
-    r"[^\s@\x00-\x1f\x7f]{1,64}@(?:[^\s@.\x00-\x1f\x7f]+\.)+[^\s@.\x00-\x1f\x7f]{2,}"
-)
+# A shape, not the grammar: whether an address exists only a letter to it can tell. (\ud800 in JSON
+# is half a character, which nothing can be made of outside of Python.)
+_NEITHER = r"\s@\x00-\x1f\x7f\ud800-\udfff"
+_EMAIL = re.compile(rf"[^{_NEITHER}]{{1,64}}@(?:[^.{_NEITHER}]+\.)+[^.{_NEITHER}]{{2,}}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,9 +139,9 @@ async def test_the_api_is_described_with_its_parameters(start: Start) -> None:
         paths = (await client.get("/openapi.json")).json()["paths"]
 
     parameters = [p["name"] for p in paths["/shows"]["get"]["parameters"]]
-    assert parameters == ["limit", "cursor", "consistency"]
+    assert parameters == ["limit", "cursor", "consistency", "If-None-Match"]
     parameters = [p["name"] for p in paths["/shows/{show_id}"]["get"]["parameters"]]
-    assert parameters == ["show_id", "consistency"]
+    assert parameters == ["show_id", "consistency", "If-None-Match"]
     assert set(paths["/shows/{show_id}"]["get"]["responses"]) == {"200", "304", "404"}
 
 

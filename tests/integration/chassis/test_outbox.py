@@ -249,6 +249,27 @@ async def test_slow_brokers_cost_the_relay_its_patience_not_its_lease(database: 
     assert other.told == []
 
 
+async def test_what_one_relay_cannot_tell_another_does(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first has told some, and its connections to the brokers are gone; its lease is not."""
+    monkeypatch.setattr(outbox, "TELL_SECONDS", 0.5)
+    cut_off, other = Brokers(), Brokers()
+    async with relay(database, cut_off, "a"):
+        await write(database, range(5))
+        await until_told(database)
+        cut_off.taking.clear()
+        async with relay(database, other, "b"):
+            await write(database, range(5, 10))
+            await until_told(database)
+            assert other.told == list(range(5, 10))
+            cut_off.taking.set()  # what it has in hand comes late, and is no news
+            await write(database, range(10, 15))
+            await until_told(database)
+    in_order = list(dict.fromkeys(cut_off.told[:5] + other.told + cut_off.told[5:]))
+    assert in_order == list(range(15))
+
+
 async def test_a_relay_that_was_killed_is_replaced_when_its_lease_runs_out(
     database: Database,
 ) -> None:

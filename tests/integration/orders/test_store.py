@@ -11,7 +11,7 @@ import pytest
 from chassis.bus.event import Event
 from chassis.bus.outbox import SCHEMA
 from chassis.store.postgres import Connection, Database
-from services.orders.decisions import Order, PlaceOrder
+from services.orders.decisions import Order, Place, PlaceOrder
 from services.orders.errors import KeyReused, SoldOut
 from services.orders.main import MIGRATIONS
 from services.orders.store import Store, put_on_sale
@@ -241,9 +241,17 @@ async def test_orders_are_listed_newest_first_and_page_by_page(store: Store) -> 
     ]
     newest_first = [o.id for o in reversed(placed)]
     page, age = await store.of_account(account, 3, None)
-    rest, _ = await store.of_account(account, 3, uuid.UUID(page[-1].id))
+    rest, _ = await store.of_account(account, 3, Place.of(page[-1]))
     assert [o.id for o in page + rest] == newest_first
     assert age == 0
+
+
+async def test_reading_on_does_not_need_the_order_that_a_page_ended_with(store: Store) -> None:
+    """As on a replica that does not have it yet."""
+    account = str(uuid.uuid4())
+    older, _ = await store.place(replace(command(seats=1), account_id=account))
+    newer, _ = await store.place(command(seats=1))
+    assert (await store.of_account(account, 3, Place.of(newer)))[0] == [older]
 
 
 async def test_who_takes_an_older_answer_is_told_how_old(

@@ -8,6 +8,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from chassis.mesh import Reply
 from chassis.problems import Unavailable
+from chassis.resilience import Deadline, current_deadline, remaining_or
 from gateway.description import Description
 
 SHOWS: dict[str, Any] = {"paths": {"/shows": {"get": {"responses": {"200": {}}}}}}
@@ -19,10 +20,12 @@ class FakeMesh:
     def __init__(self) -> None:
         self.asked = 0
         self.away = False
+        self.seconds = 0.0
         self.body = orjson.dumps(SHOWS)
 
     async def call(self, service: str, method: str, target: str) -> Reply:
         assert (method, target) == ("GET", "/openapi.json")
+        self.seconds = remaining_or(0.0)
         self.asked += service == "catalog"
         if self.away or service != "catalog":
             raise Unavailable
@@ -76,3 +79,14 @@ async def test_keeps_the_last_known(description: Description, mesh: FakeMesh, cl
 async def test_nonsense_is_no_description(description: Description, mesh: FakeMesh) -> None:
     mesh.body = b"<html>"
     assert paths(await description.document()) == []
+
+
+async def test_who_is_in_a_hurry_does_not_ask_in_vain_for_all(
+    description: Description, mesh: FakeMesh
+) -> None:
+    hurry = Deadline.after(0.001)
+    token = current_deadline.set(hurry)
+    await description.document()
+    assert current_deadline.get() is hurry
+    current_deadline.reset(token)
+    assert mesh.seconds > 0.5

@@ -74,7 +74,7 @@ def test_only_schemas_that_are_needed_and_no_two_of_one_name() -> None:
     assert set(schemas) == {"Problem", "Show", "Money", "OrdersMoney", "OrderRequest"}
     assert schemas["Show"]["properties"]["price"] == reference("Money")
     post = merged["paths"]["/api/v1/orders"]["post"]
-    assert post["responses"]["201"] == answer("OrdersMoney")
+    assert post["responses"]["201"]["content"] == answer("OrdersMoney")["content"]
 
 
 def test_the_same_schema_twice_is_one() -> None:
@@ -94,6 +94,27 @@ def test_errors_are_problems_everywhere() -> None:
         assert code == "201" or list(told["content"]) == ["application/problem+json"]
 
 
+def test_every_answer_has_its_headers() -> None:
+    merged = merge(ROUTES, {"catalog": CATALOG, "orders": ORDERS})
+    known = merged["components"]["headers"]
+    for methods in merged["paths"].values():
+        for operation in methods.values():
+            for code, told in operation["responses"].items():
+                later = {"Retry-After"} if code in {"429", "503"} else set()
+                assert set(told["headers"]) == {"X-Request-Id", "X-Served-By"} | later
+                for header in told["headers"].values():
+                    assert header["$ref"].removeprefix("#/components/headers/") in known
+
+
+def test_who_may_be_without_a_session_is_told_so_too() -> None:
+    """Signing out here asks for a token, and the service looks at it."""
+    document: dict[str, Any] = {
+        "paths": {"/sessions/current": {"delete": {"responses": {"204": {}}}}}
+    }
+    merged = merge(REAL_ROUTES, {"sessions": document})
+    assert "401" in merged["paths"]["/api/v1/sessions/current"]["delete"]["responses"]
+
+
 def test_what_the_services_say_of_orders() -> None:
     """The document that FastAPI makes of the routes themselves."""
     app = create_app(OrdersSettings.model_construct(), Lifecycle(), None, {})  # type: ignore[arg-type]
@@ -102,8 +123,10 @@ def test_what_the_services_say_of_orders() -> None:
     (key,) = post["parameters"]
     assert (key["name"], key["required"]) == ("Idempotency-Key", True)
     assert {"400", "401", "409", "422", "429", "503"} <= set(post["responses"])
+    assert {"Location", "Idempotency-Replayed"} <= set(post["responses"]["201"]["headers"])
     one = merged["paths"]["/api/v1/orders/{order_id}"]["get"]["responses"]
     assert {"401", "404", "422", "429", "503"} <= set(one)
+    assert "X-Staleness-Ms" in one["200"]["headers"]
 
 
 def test_says_who_must_be_signed_in_and_hides_how_a_service_is_told() -> None:

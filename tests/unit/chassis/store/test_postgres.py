@@ -64,3 +64,21 @@ async def test_a_server_that_is_too_busy_is_not_asked_again_and_the_caller_is_to
     assert type(raised.value) is told
     assert (raised.value.status, raised.value.headers()) == (503, {"Retry-After": "1"})
     assert server.asked == 1
+
+
+async def test_what_is_old_is_removed_some_at_a_time_until_none_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    removed = iter(["DELETE 5000", "DELETE 5000", "DELETE 7"])
+    asked: list[tuple[str, tuple[Any, ...]]] = []
+
+    async def execute(_: Database, query: str, *args: Any) -> str:
+        asked.append((query, args))
+        return next(removed)
+
+    monkeypatch.setattr(Database, "execute", execute)
+    server = Refusing(OSError())
+    database = Database(server, server)  # type: ignore[arg-type]
+    await database.remove("marks", "age > $1", 30)
+    assert [args for _, args in asked] == [(30,)] * 3
+    assert all("age > $1 LIMIT 5000 FOR UPDATE SKIP LOCKED" in query for query, _ in asked)

@@ -72,7 +72,9 @@ def test_a_key_comes_with_the_same_charge_only(change: dict[str, object]) -> Non
         {"currency": "eur"},
         {"currency": "EUR\n"},
         {"reference": ""},
+        {"reference": "order\x00"},
         {"card": ""},
+        {"card": "\x00tok_ok"},
         {"tip": 5},
     ],
 )

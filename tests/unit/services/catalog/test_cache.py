@@ -36,6 +36,7 @@ class World:
         self.source_away = False
         self.loads = 0
         self.source_hangs = False
+        self.source_seconds = 0.0
         self.cache = Cache(
             self.shared,
             seconds=FRESH,
@@ -51,6 +52,7 @@ class World:
             await asyncio.Event().wait()
         if self.source_away:
             raise StoreUnavailable("Postgres: away")
+        self.now += self.source_seconds
         self.loads += 1
         return b"load %d" % self.loads
 
@@ -137,6 +139,17 @@ async def test_without_the_source_an_old_copy_is_given_out_and_says_so() -> None
     assert old.body == b"load 1"
     assert world.cache.stale(old)
     assert world.cache.age(old) == 600
+
+
+async def test_a_copy_is_as_old_as_the_question_and_fresh_from_the_answer_on() -> None:
+    world = World()
+    world.source_seconds = 1.5
+    copy = await world.cache.get("key", world.load)
+
+    assert world.cache.staleness(copy) == 1.5
+    world.now += FRESH - 0.1
+    assert await world.get() == b"load 1"
+    assert world.loads == 1
 
 
 async def test_a_source_that_hangs_is_given_up_for_an_old_copy() -> None:

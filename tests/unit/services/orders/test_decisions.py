@@ -3,10 +3,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chassis.bus.event import Event
+from chassis.problems import InvalidRequest
 from services.orders.decisions import (
     Order,
+    Place,
     PlaceOrder,
     check_key,
     check_same_request,
@@ -97,3 +101,19 @@ def test_payments_are_sorted_and_strangers_left_alone() -> None:
     )
     assert decisions.captured == [paid]
     assert decisions.declined == {refused: "no"}
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.uuids())
+def test_a_cursor_is_a_place_to_the_microsecond(created_at: datetime, order_id: uuid.UUID) -> None:
+    place = Place(created_at, order_id)
+    assert Place.decode(place.encode()) == place
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "x", ORDER.id, "A" * 31, "A" * 33, "f" * 32, "A" * 30 + "==", "\x00" * 32, "\u00e9" * 32],
+)
+def test_what_is_no_cursor_is_a_bad_field(cursor: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        Place.decode(cursor)
+    assert [error.field for error in raised.value.errors] == ["cursor"]

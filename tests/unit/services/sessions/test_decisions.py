@@ -36,7 +36,8 @@ def test_one_spelling(text: str, email: str) -> None:
     "text",
     ["", "ada", "ada@", "@example.com", "ada@example", "ada@example.", "ada@.com", "a b@c.de",
      "ada@exa mple.com", "ada@@example.com", "ada@example..com", "ada@example.c",
-     "a" * 65 + "@example.com", "ada@" + "e" * 250 + ".com", "ada\x00@example.com"],
+     "a" * 65 + "@example.com", "ada@" + "e" * 250 + ".com", "ada\x00@example.com",
+     "\ud800da@example.com", "ada@ex\ud800mple.com", "ada@example.c\udfff"],
 )  # fmt: skip
 def test_not_of_an_emails_shape(text: str) -> None:
     assert normalise_email(text) is None
