@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Response
 from fastapi.responses import JSONResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
 from chassis.lifecycle import Lifecycle
@@ -42,8 +42,6 @@ def _email(text: str) -> str:
 class NewAccount(BaseModel):
     """What a caller sends to open an account."""
 
-    model_config = ConfigDict(extra="forbid")
-
     email: Annotated[str, AfterValidator(_email)]
     password: str = Field(min_length=LEAST_PASSWORD, max_length=MOST_PASSWORD)
 
@@ -57,8 +55,6 @@ class AccountAnswer(BaseModel):
 
 class Credentials(BaseModel):
     """What a caller signs in with. Its form is not judged: wrong is wrong."""
-
-    model_config = ConfigDict(extra="forbid")
 
     email: str = Field(max_length=2 * MOST_EMAIL)
     password: str = Field(max_length=2 * MOST_PASSWORD)
