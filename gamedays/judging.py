@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gamedays.checkers.acknowledged import ORDER, acknowledged
+from gamedays.checkers.acknowledged import NEWEST, ORDER, acknowledged
 from gamedays.checkers.availability import available
 from gamedays.checkers.bank import bank
 from gamedays.checkers.effects import effects
@@ -21,8 +21,8 @@ from gamedays.history import MACHINE, PHASE, History, HistoryBroken
 from gamedays.scenario import Holds, Scenario
 from gamedays.verdict import Checker, Verdict
 
-PROBE, BROWSE, SESSION, NEWEST, SIGNING = "probe", "browse", "session", "newest", "signing"
-"""Kinds of operations beside `order`."""
+PROBE, BROWSE, SESSION, SIGNING = "probe", "browse", "session", "signing"
+"""Kinds of operations beside `order` and `newest`."""
 
 SHARDS = 3
 """Of Redis. Each has a primary of its own, whose death the other two do not feel."""

@@ -14,8 +14,9 @@ import asyncio
 import itertools
 import uuid
 
+from gamedays.checkers.acknowledged import NEWEST
 from gamedays.checkers.register import MOST_OPERATIONS, READ, WRITE
-from gamedays.judging import NEWEST, SESSION
+from gamedays.judging import SESSION
 from gamedays.workloads.decisions import Answer, final, outcome, pause, session_lost
 from gamedays.workloads.stage import CannotBegin, Person, Stage
 
@@ -161,7 +162,12 @@ class NewestOrder:
                 NEWEST,
                 self._name,
                 self._place(writer, key),
-                asked={"f": WRITE, "value": key},
+                asked={
+                    "f": WRITE,
+                    "value": key,
+                    "account": self._who.account,
+                    "show_id": self._show,
+                },
                 read=lambda answer: {"value": answer.json()["id"]},
             )
             await self._stage.over(_WRITE_SECONDS)

@@ -48,6 +48,10 @@ def told(kind: str, topic: str = "orders", offset: int = 0, at: float = 50.2) ->
 TOLD = [told("OrderPlaced"), told("OrderConfirmed", offset=1)]
 
 
+WRITTEN = {"f": "write", "value": "k1"}
+"""The one order of the run, as a register's."""
+
+
 def run(*more: list[Record]) -> History:
     """A run in which all went well: one order, confirmed, paid, told, with its ticket."""
     order = {
@@ -70,8 +74,10 @@ def run(*more: list[Record]) -> History:
     return history(
         *(call("probe", "/", n / 2, n / 2 + 0.01) for n in range(200)),
         bought("k1", "o1", [1], at=50.0),
-        *(register(kind, "write", "open", 1.0) for kind in ("session", "newest")),
-        *(register(kind, "read", "open", 2.0) for kind in ("session", "newest")),
+        register("session", "write", "open", 1.0),
+        register("session", "read", "open", 2.0),
+        call("newest", "r", 1.0, 1.1, asked=WRITTEN, answered={"value": "o1"}),
+        register("newest", "read", "o1", 2.0),
         *(call("signing", f"shard-{n % 3}", n, n + 0.1) for n in range(100)),
         call("newcomer", "a@b.cd", 3.0, 3.1, answered={"status": 201}),
         fault(30.0, "orders-a-1"),
