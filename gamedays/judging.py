@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gamedays.checkers.acknowledged import NEWEST, ORDER, acknowledged
+from gamedays.checkers.acknowledged import NEWEST, ORDER, acknowledged, placed_by
 from gamedays.checkers.availability import available
 from gamedays.checkers.bank import bank
 from gamedays.checkers.effects import effects
@@ -33,7 +33,7 @@ ALWAYS: dict[str, Checker] = {
     "event order": in_order,
     "seats": seats,
     "bank": bank,
-    "newest order": linearizable(NEWEST),
+    "newest order": linearizable(NEWEST, placed_by),
     "unkeyed once": newcomers,
 }
 """Integrity: no scenario may ask for less."""

@@ -82,6 +82,11 @@ def acknowledged(history: History) -> Verdict:
     )
 
 
+def placed_by(history: History) -> dict[str, str]:
+    """The order that each key placed, by the ledger: for who got no answer."""
+    return {row["key"]: row["id"] for row in history.truth("orders") if row["key"] is not None}
+
+
 def _asks(history: History) -> Iterator[Operation]:
     """Each time that an order was asked for, as operations of ORDER."""
     for operation in history.of(ORDER, NEWEST):

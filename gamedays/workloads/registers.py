@@ -17,7 +17,7 @@ import uuid
 from gamedays.checkers.acknowledged import NEWEST
 from gamedays.checkers.register import MOST_OPERATIONS, READ, WRITE
 from gamedays.judging import SESSION
-from gamedays.workloads.decisions import Answer, final, outcome, pause, session_lost
+from gamedays.workloads.decisions import Answer, final, given_up, outcome, pause, session_lost
 from gamedays.workloads.stage import CannotBegin, Person, Stage
 
 OPEN, CLOSED = "open", "closed"
@@ -187,7 +187,7 @@ class NewestOrder:
             if session_lost(answer):
                 await self._signed_in(token)
             if await self._stage.no_more(pause(answer, asked)):
-                return answer
+                return given_up(answer)
 
     async def _read(self, reader: int) -> None:
         left = _LAST_READS

@@ -157,6 +157,14 @@ def test_what_is_doubled_is_counted_by_whose_it_is() -> None:
     assert judge(SCENARIO, 7, run(charges, BROKEN["unkeyed once"])).duplicated == 2
 
 
+def test_a_registers_order_that_nobody_was_told_of_may_be_read() -> None:
+    silent = call("newest", "r", 3.0, 90.0, "info", asked={"f": "write", "value": "k2"})
+    orders = [*run().truth("orders"), {**run().truth("orders")[0], "id": "o2", "key": "k2"}]
+    story = run(silent, register("newest", "read", "o2", 50.0), truth("orders", orders, at=300.0))
+    check = judge(SCENARIO, 7, story).checks["newest order"]
+    assert check.valid, check.detail
+
+
 def test_every_check_of_the_table_is_tried_above() -> None:
     assert set(checkers(SCENARIO.holds)) == set(BROKEN)
 
