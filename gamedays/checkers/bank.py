@@ -20,7 +20,8 @@ def bank(history: History) -> Verdict:
     - another order has a capture that was not refunded;
     - a capture belongs to no order;
     - what was captured and what was confirmed differ in sum, in any currency;
-    - an order is still undecided: its money is nowhere.
+    - an order is still undecided: its money is nowhere;
+    - nothing was captured, for then nothing was tested.
     """
     captures: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for charge in history.truth("charges"):
@@ -46,8 +47,10 @@ def bank(history: History) -> Verdict:
             findings.append(
                 f"{currency}: {confirmed[currency]} confirmed, {captured[currency]} captured"
             )
+    if not captured:
+        findings.append("nothing was captured")
     sums = ", ".join(f"{amount} {currency}" for currency, amount in sorted(captured.items()))
-    return judge(f"{sums or 'no money'}, the same on both sides", findings, {"duplicated": doubled})
+    return judge(f"{sums}, the same on both sides", findings, {"duplicated": doubled})
 
 
 def _wrong(order: dict[str, Any], captures: list[dict[str, Any]]) -> list[str]:

@@ -33,7 +33,18 @@ def test_one_capture_each_is_valid() -> None:
 
 
 def test_a_refunded_capture_of_a_declined_order_is_valid() -> None:
-    assert judged([order("o1", "declined")], [charge("o1", status="refunded")]).valid
+    orders, charges = (
+        [*ORDERS, order("o4", "declined")],
+        [*CHARGES, charge("o4", status="refunded")],
+    )
+    assert judged(orders, charges).valid
+
+
+def test_no_money_shows_nothing() -> None:
+    assert judged([], []).valid is False
+    verdict = judged([order("o1", "declined")], [charge("o1", status="declined")])
+    assert verdict.valid is False
+    assert verdict.detail == "nothing was captured"
 
 
 @pytest.mark.parametrize(
