@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from gamedays.history import FAULT, HEAL, HEALING, PHASE, SEEN, History
+from gamedays.history import FAULT, HEAL, HEALING, PHASE, SEEN, History, Operation
 from gamedays.verdict import Checker, Verdict
 
 WELL = frozenset({"up", "primary", "replica"})
@@ -75,11 +75,7 @@ def recovered(kinds: Sequence[str], *, since: str, bound_s: float | None) -> Che
         if not starts:
             return Verdict(bound_s is None, f"there was no {since}")
         seconds, last, count = 0.0, 0.0, 0
-        for operation in history.under_load:
-            if operation.kind not in kinds:
-                continue
-            if operation.ok and operation.seconds <= SLOW_SECONDS:
-                continue
+        for operation in in_trouble(history, kinds):
             ended = min(operation.known_at, end)
             if ended < starts[0]:
                 continue
@@ -97,6 +93,26 @@ def recovered(kinds: Sequence[str], *, since: str, bound_s: float | None) -> Che
         return Verdict(True, detail, figures)
 
     return check
+
+
+def in_trouble(history: History, kinds: Sequence[str]) -> list[Operation]:
+    """The operations of these kinds, under load, that failed, got no answer or took too long."""
+    return [
+        operation
+        for operation in history.under_load
+        if operation.kind in kinds and not (operation.ok and operation.seconds <= SLOW_SECONDS)
+    ]
+
+
+def last_trouble(history: History, kinds: Sequence[str]) -> float | None:
+    """When the last of them ended, after the first fault; None if there was none, or no end."""
+    faults = history.marks(FAULT)
+    _, end = history.load
+    ends = [o.known_at for o in in_trouble(history, kinds)]
+    last = max(ends, default=0.0)
+    if not faults or last < faults[0].time or last > end - QUIET_SECONDS:
+        return None
+    return last
 
 
 def _disturbances(history: History, since: str) -> list[float]:

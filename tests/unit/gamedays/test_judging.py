@@ -7,8 +7,8 @@ from gamedays.history import History, Record
 from gamedays.judging import ALWAYS, Result, checkers, judge, not_run, table
 from gamedays.page import page
 from gamedays.scenario import parse
-from gamedays.timeline import marks, plot, rows_of, seconds
-from tests.unit.gamedays.script import bought, call, fault, heal, history, seen, truth
+from gamedays.timeline import few, marks, plot, rows_of, seconds
+from tests.unit.gamedays.script import bought, call, fault, heal, healing, history, seen, truth
 
 SCENARIO = parse(
     "kill",
@@ -241,6 +241,32 @@ def test_no_text_of_the_picture_lies_on_another() -> None:
     spans = [(0.0, 50.0), (10.0, 60.0), (50.0, 90.0), (20.0, 30.0), (60.0, 70.0)]
     assert rows_of(spans) == [0, 1, 0, 2, 1]
     assert rows_of([]) == []
+
+
+def test_the_picture_shows_when_healing_began_and_when_all_was_well_again() -> None:
+    story = run(healing(35.0), call("order", "k9", 31.0, 36.5, "info"))
+    assert [(m.at, m.text) for m in marks(story)] == [
+        (30.0, "kill"),
+        (35.0, "healing"),
+        (36.5, "recovered"),
+        (40.0, "healed"),
+    ]
+    never = run(call("order", "k9", 31.0, None))
+    assert "recovered" not in [m.text for m in marks(never)]
+    before = run(call("order", "k9", 10.0, 20.0, "info"))
+    assert "recovered" not in [m.text for m in marks(before)]
+
+
+def test_of_many_marks_the_faults_are_told() -> None:
+    many = run(
+        *(part for at in range(50, 90, 2) for part in (fault(at), healing(at), heal(at + 1)))
+    )
+    found = marks(many)
+    assert len(found) == 2 + 3 * 20
+    kept = few(found)
+    assert [m for m in kept if not m.heal] == [m for m in found if not m.heal]
+    assert {m.text for m in kept if m.heal} == {""}
+    assert few(found[:5]) == found[:5]
 
 
 def test_the_picture_has_a_mark_for_each_fault_and_healing() -> None:
