@@ -45,11 +45,12 @@ def bank(history: History) -> Verdict:
     for currency in sorted(confirmed.keys() | captured.keys()):
         if confirmed[currency] != captured[currency]:
             findings.append(
-                f"{currency}: {confirmed[currency]} confirmed, {captured[currency]} captured"
+                f"{_price(confirmed[currency], currency)} confirmed,"
+                f" {_price(captured[currency], currency)} captured"
             )
     if not captured:
         findings.append("nothing was captured")
-    sums = ", ".join(f"{amount} {currency}" for currency, amount in sorted(captured.items()))
+    sums = ", ".join(_price(amount, currency) for currency, amount in sorted(captured.items()))
     return judge(f"{sums}, the same on both sides", findings, {"duplicated": doubled})
 
 
@@ -63,9 +64,14 @@ def _wrong(order: dict[str, Any], captures: list[dict[str, Any]]) -> list[str]:
         return [f"order {name} is confirmed and has {len(captures)} captures"]
     paid = captures[0]
     if (paid["amount"], paid["currency"]) != (order["amount"], order["currency"]):
-        price = f"{order['amount']} {order['currency']}"
-        return [f"order {name} costs {price}, captured were {paid['amount']} {paid['currency']}"]
+        price, was_paid = (_price(one["amount"], one["currency"]) for one in (order, paid))
+        return [f"order {name} costs {price}, captured were {was_paid}"]
     return []
+
+
+def _price(amount: int, currency: str) -> str:
+    """For a person: in whole units."""
+    return f"{amount / 100:.2f} {currency}"
 
 
 def _sum(charges: list[dict[str, Any]]) -> Counter[str]:
