@@ -7,7 +7,8 @@
     table            the newest five runs of each on record, as the rows of docs/gamedays.md
     list             the scenarios
 
-Ends with 0 if everything held, 1 if not, 2 if it was asked for nonsense or may not write there.
+Ends with 0 if everything held, 1 if not, 2 if it was asked for nonsense or may not write there,
+130 if it was interrupted: what was broken is healed before.
 """
 
 from __future__ import annotations
@@ -16,50 +17,60 @@ import argparse
 import random
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
 
 from gamedays import history
-from gamedays.cluster import ROOT, Auditor, CommandFailed, prepare, project
+from gamedays.cluster import ROOT, Auditor, CommandFailed, ensure, prepare, project
 from gamedays.conductor import LATEST, REPORTS, RESULT, Conductor, keep
 from gamedays.history import HistoryBroken
+from gamedays.interrupt import Interrupted, interruptible
 from gamedays.judging import Result, judge, table
 from gamedays.measured import record, recorded, rows
 from gamedays.scenario import Scenario, ScenarioBroken, load, names
 
 RECORD = Path(__file__).with_name("runs.jsonl")
 
-_PASSED, _FAILED, _USAGE = 0, 1, 2
+_PASSED, _FAILED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
 
 
 def say(text: str) -> None:
     """One line with the time."""
-    print(f"  {time.strftime('%H:%M:%S')}  {text}", flush=True)  # noqa: T201
+    with suppress(OSError):  # the terminal is gone: there is still something to heal
+        print(f"  {time.strftime('%H:%M:%S')}  {text}", flush=True)  # noqa: T201
 
 
 def run(scenarios: list[Scenario], seed: int | None) -> int:
     """One after the other; the summary is written after each."""
     prepare(REPORTS, LATEST)
+    interruptible()
     auditor = Auditor(project())
     results: list[Result] = []
+    _summarise(results)  # of before, which say nothing about this
     for scenario in scenarios:
         chosen = random.randrange(1_000_000) if seed is None else seed
         conductor = Conductor(scenario, chosen, auditor, say)
         results.append(conductor.run())
-        summary = ROOT / REPORTS / LATEST
-        summary.write_bytes(orjson.dumps([r.encode() for r in results], option=orjson.OPT_INDENT_2))
+        _summarise(results)
         say(f"{results[-1].verdict}: {conductor.folder}/report.html")
     print("\n" + table(results))  # noqa: T201
     print(f"\nagain: SEED={results[-1].seed}   all of it: {REPORTS / LATEST}")  # noqa: T201
     return _PASSED if all(result.passed for result in results) else _FAILED
 
 
+def _summarise(results: list[Result]) -> None:
+    ensure(ROOT / REPORTS)
+    text = orjson.dumps([result.encode() for result in results], option=orjson.OPT_INDENT_2)
+    (ROOT / REPORTS / LATEST).write_bytes(text)
+
+
 def judge_again(folder: Path) -> int:
     """A kept run by its history."""
     kept = Result.decode(orjson.loads((folder / RESULT).read_bytes()))
     scenario = load(kept.scenario)
-    if kept.verdict == "not run":
+    if "run" in kept.checks:  # it did not come to its end
         print(table([kept]))  # noqa: T201
         return _FAILED
     result = keep(scenario, judge(scenario, kept.seed, history.read(folder)), folder.resolve())
@@ -71,6 +82,15 @@ def kept_results() -> list[Result]:
     """Every run under reports/gamedays/, the oldest first."""
     found = sorted((ROOT / REPORTS).glob(f"*/{RESULT}"))
     return [Result.decode(orjson.loads(path.read_bytes())) for path in found]
+
+
+def _chosen(named: list[str], *, short: bool) -> list[Scenario]:
+    chosen = [load(name) for name in named]
+    chosen = chosen or [s for s in map(load, names()) if not s.planted]
+    chosen = [s for s in chosen if s.short or not short]
+    if not chosen:
+        raise ScenarioBroken("none of these is one of the short ones")
+    return chosen
 
 
 def main() -> int:
@@ -90,9 +110,7 @@ def main() -> int:
     try:
         match options.command:
             case "run":
-                chosen = [load(name) for name in options.names]
-                chosen = chosen or [s for s in map(load, names()) if not s.planted]
-                chosen = [s for s in chosen if s.short or not options.short]
+                chosen = _chosen(options.names, short=options.short)
                 return run(chosen * max(1, options.rounds), options.seed)
             case "judge":
                 return judge_again(options.folder)
@@ -109,6 +127,9 @@ def main() -> int:
     except (ScenarioBroken, HistoryBroken, FileNotFoundError, CommandFailed) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return _USAGE
+    except Interrupted as why:
+        print(f"interrupted by {why}", file=sys.stderr)  # noqa: T201
+        return _INTERRUPTED
     return _PASSED
 
 

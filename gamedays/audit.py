@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from gamedays.checkers.acknowledged import ORDER
+from gamedays.checkers.acknowledged import NEWEST, ORDER
 from gamedays.history import TRUTH, History, Record
 
 _QUERY_SECONDS = 20
@@ -86,7 +86,8 @@ EFFECTS = (
 LEDGER = Question(
     "orders",
     {
-        "orders": "SELECT o.id, k.key, o.show_id, o.status, o.seats, o.amount, o.currency,"
+        "orders": "SELECT o.id, k.key, o.account_id, o.show_id, o.status, o.seats,"
+        " o.amount, o.currency,"
         " extract(epoch FROM o.created_at) AS placed_at,"
         " o.created_at < :start AS earlier, o.account_id = ANY(:accounts) AS ours"
         " FROM orders o LEFT JOIN idempotency_keys k ON k.order_id = o.id"
@@ -195,7 +196,8 @@ def _is_uuid(text: str) -> bool:
 
 def accounts(history: History) -> frozenset[str]:
     """The buyers of a run: their orders are those that it acknowledges."""
-    return frozenset(operation.asked["account"] for operation in history.of(ORDER))
+    asked = [operation.asked for operation in history.of(ORDER, NEWEST)]
+    return frozenset(one["account"] for one in asked if "account" in one)
 
 
 def records(tables: Tables, now: float) -> list[Record]:

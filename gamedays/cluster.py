@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import queue
 import re
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ REPORTS_SCRIPT = "scripts/reports.sh"
 
 _COMMAND_SECONDS = 300.0
 _SQL_SECONDS = 60.0
+_FINISH_SECONDS = 30.0
 _PSQL = ("psql", "-XAtq", "-h", "/tmp", "-U", "postgres", "-v", "ON_ERROR_STOP=1")  # noqa: S108
 
 
@@ -37,22 +40,29 @@ def run(*words: str, given: str = "", seconds: float = _COMMAND_SECONDS) -> str:
     Raises:
         CommandFailed: it failed, or took too long.
     """
-    try:
-        done = subprocess.run(  # noqa: S603 - words of ours, no shell
-            words,
-            cwd=ROOT,
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise CommandFailed(f"{' '.join(words)}: no end after {seconds:.0f} s") from error
-    if done.returncode != 0:
-        tail = (done.stdout + done.stderr).strip()[-600:]
-        raise CommandFailed(f"{' '.join(words)}: {tail}")
-    return done.stdout
+    with subprocess.Popen(  # noqa: S603 - words of ours, no shell
+        words,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a terminal's Ctrl-C is for who started it
+    ) as process:
+        try:
+            out, errors = process.communicate(given, timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            raise CommandFailed(f"{' '.join(words)}: no end after {seconds:.0f} s") from error
+        except BaseException:  # interrupted: of what is half done nobody knows what to undo
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=_FINISH_SECONDS)
+            raise
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode != 0:
+        raise CommandFailed(f"{' '.join(words)}: {(out + errors).strip()[-600:]}")
+    return out
 
 
 def census() -> list[Instance]:
@@ -82,7 +92,7 @@ class Auditor:
         for server in servers:
             try:
                 return audit.read(questions, self._psql(server, text))
-            except CommandFailed as error:
+            except (CommandFailed, ValueError) as error:
                 why.append(f"{server}: {str(error)[-160:]}")
         raise CommandFailed(f"no Postgres primary: {'; '.join(why) or 'none runs'}")
 
@@ -104,6 +114,10 @@ class Auditor:
 
 class ClientGone(Exception):
     """The workloads' process ended, or did not answer in time, or says why it cannot begin."""
+
+
+class Refused(ClientGone):
+    """They say that the cluster is not as it has to be, and end."""
 
 
 class Client:
@@ -140,6 +154,7 @@ class Client:
 
         Raises:
             ClientGone: see there.
+            Refused: see there.
         """
         try:
             heard = self._events.get(timeout=within)
@@ -148,7 +163,7 @@ class Client:
         if heard is None:
             raise ClientGone(self._last_words())
         if heard["event"] != event:
-            raise ClientGone(str(heard.get("why", heard)))
+            raise Refused(str(heard.get("why", heard)))
         return heard
 
     def watch(self, seconds: float) -> None:

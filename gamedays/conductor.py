@@ -12,9 +12,30 @@ from pathlib import Path
 import orjson
 
 from gamedays import audit, history, machine
-from gamedays.cluster import ROOT, Auditor, Client, ClientGone, CommandFailed, census, ensure, run
-from gamedays.history import FAULT, HEAL, HEALING, MACHINE, PHASE, History, Record, Writer
-from gamedays.judging import Result, judge, not_run
+from gamedays.cluster import (
+    ROOT,
+    Auditor,
+    Client,
+    ClientGone,
+    CommandFailed,
+    Refused,
+    census,
+    ensure,
+    run,
+)
+from gamedays.history import (
+    FAULT,
+    HEAL,
+    HEALING,
+    MACHINE,
+    PHASE,
+    History,
+    HistoryBroken,
+    Record,
+    Writer,
+)
+from gamedays.interrupt import Interrupted
+from gamedays.judging import Result, judge, not_run, unwell
 from gamedays.nemeses.decisions import ROLES, WHO_WAS, Act, Roles, TargetUnknown, act, drawn
 from gamedays.page import page
 from gamedays.scenario import UNDOES_ITSELF, Scenario, Step
@@ -33,6 +54,10 @@ _LATE = ("total-queue", "seats", "bank")
 """Checks that fail while an event is still on its way."""
 
 Say = Callable[[str], None]
+
+
+class NotWell(Exception):
+    """The cluster did not come back, or did not do in order what it should: says what."""
 
 
 class Conductor:
@@ -58,7 +83,9 @@ class Conductor:
             with self._disk():
                 self._play(started)
                 result = self._judge(started)
-        except (ClientGone, CommandFailed, TargetUnknown) as error:
+        except NotWell as error:
+            result = unwell(self._scenario.name, self._seed, str(error))
+        except (ClientGone, CommandFailed, TargetUnknown, HistoryBroken) as error:
             result = not_run(self._scenario.name, self._seed, str(error))
         return self._keep(result)
 
@@ -71,8 +98,19 @@ class Conductor:
         try:
             run(SMALL_DISK_SCRIPT, "on")
             yield
-        finally:
-            run(SMALL_DISK_SCRIPT, "off")
+        except BaseException:
+            with self._or_say():
+                run(SMALL_DISK_SCRIPT, "off")
+            raise
+        run(SMALL_DISK_SCRIPT, "off")
+
+    @contextmanager
+    def _or_say(self) -> Iterator[None]:
+        """What fails while something else has failed is told; the first of them is what counts."""
+        try:
+            yield
+        except CommandFailed as error:
+            self._say(f"not undone: {error}")
 
     def _quiet(self, started: float) -> list[Record]:
         """Waits until nothing is under way from before; returns the totals then."""
@@ -122,15 +160,27 @@ class Conductor:
     def _strike(self, client: Client, writer: Writer) -> None:
         """Every step. Whatever becomes of them, all is healed behind them."""
         steps = drawn(self._scenario.steps, census(), self._rng)
-        healed = True
+        broken = False
         try:
             for step in steps:
-                healed = step.do in UNDOES_ITSELF
+                before, broken = broken, True  # until it has done all of it
                 self._step(step, client, writer)
+                broken = not step.heals and (before or step.do not in UNDOES_ITSELF)
                 client.watch(step.then_s)
-        except BaseException:
-            if not healed:
-                self._do(act(Step(do="heal"), (), {}, self._rng))
+        except BaseException as why:
+            if broken:
+                self._say(f"healing, for it is over: {why}")
+                with self._or_say():
+                    self._heal()
+            raise
+
+    def _heal(self) -> None:
+        """Everything, and once more if it is interrupted: it is not a second time."""
+        everything = act(Step(do="heal"), (), {}, self._rng)
+        try:
+            self._do(everything)
+        except Interrupted:
+            self._do(everything)
             raise
 
     def _step(self, step: Step, client: Client, writer: Writer) -> None:
@@ -147,7 +197,12 @@ class Conductor:
             _note(writer, PHASE, HEALING, value)
         else:
             _note(writer, FAULT, what, value | dict(todo.notes))
-        self._do(todo, client)
+        try:
+            self._do(todo, client)
+        except (CommandFailed, Refused) as error:
+            if step.do in UNDOES_ITSELF:
+                raise NotWell(f"{what}: {error}") from error
+            raise
         if step.heals:
             _note(writer, HEAL, what, value)
 

@@ -141,14 +141,17 @@ class History:
         return [o for o in self.operations if begin <= o.begin <= end]
 
     def truth(self, table: str, *, first: bool = False) -> list[dict[str, Any]]:
-        """What an auditor read in a store, the last time (or the first).
+        """What an auditor read in a store, the last time (or the first, of several).
 
         Raises:
-            HistoryBroken: it was never read; a check without it would say nothing.
+            HistoryBroken: it was never read; a check without it would say nothing. Nor would one
+                that compares the first reading with the last, where there is one only.
         """
         reads = [r for r in self.marks(TRUTH) if r.key == table]
         if not reads:
             raise HistoryBroken(f"nobody read the truth about {table}")
+        if first and len(reads) == 1:
+            raise HistoryBroken(f"the truth about {table} was read once, and not before the load")
         return cast("list[dict[str, Any]]", reads[0 if first else -1].value)
 
 

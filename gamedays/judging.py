@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from gamedays.checkers.acknowledged import ORDER, acknowledged
+from gamedays.checkers.acknowledged import NEWEST, ORDER, acknowledged, placed_by
 from gamedays.checkers.availability import available
 from gamedays.checkers.bank import bank
 from gamedays.checkers.effects import effects
@@ -21,8 +21,8 @@ from gamedays.history import MACHINE, PHASE, History, HistoryBroken
 from gamedays.scenario import Holds, Scenario
 from gamedays.verdict import Checker, Verdict
 
-PROBE, BROWSE, SESSION, NEWEST, SIGNING = "probe", "browse", "session", "newest", "signing"
-"""Kinds of operations beside `order`."""
+PROBE, BROWSE, SESSION, SIGNING = "probe", "browse", "session", "signing"
+"""Kinds of operations beside `order` and `newest`."""
 
 SHARDS = 3
 """Of Redis. Each has a primary of its own, whose death the other two do not feel."""
@@ -33,7 +33,7 @@ ALWAYS: dict[str, Checker] = {
     "event order": in_order,
     "seats": seats,
     "bank": bank,
-    "newest order": linearizable(NEWEST),
+    "newest order": linearizable(NEWEST, placed_by),
     "unkeyed once": newcomers,
 }
 """Integrity: no scenario may ask for less."""
@@ -78,7 +78,8 @@ class Result:
     """One run of one scenario, as reports/gamedays/latest.json lists it. Times in seconds.
 
     Attributes:
-        verdict: `pass`, `fail`, or `not run` with the reason in the check `run`.
+        verdict: `pass`, `fail`, or `not run` with the reason in the check `run`; that is also the
+            one check of a run that failed because its cluster did not come back.
         outage_s: the longest time without an acknowledged order or without a page for the probe.
         lost: acknowledged orders that are gone; where none is, effects that are missing.
         duplicated: orders, seats, captures, accounts and effects that are one too many.
@@ -185,6 +186,11 @@ def _counted(verdicts: Mapping[str, Verdict]) -> tuple[int, int]:
 
 def _figure(verdict: Verdict, name: str) -> int:
     return int(verdict.figures.get(name, 0))
+
+
+def unwell(scenario: str, seed: int, why: str) -> Result:
+    """The result of a run whose cluster did not come back: nobody is let off for that."""
+    return replace(not_run(scenario, seed, why), verdict="fail")
 
 
 _TOO_BUSY = 0.9

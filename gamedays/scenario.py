@@ -180,7 +180,15 @@ class Scenario(_Table):
 
     @model_validator(mode="after")
     def _outlasts_its_bounds(self) -> Scenario:
-        """What is healed sooner than a bound ends may be held by the healing alone."""
+        """What is healed sooner than a bound ends may be held by the healing alone.
+
+        Or noticed by it: who is started again is seen to have been away.
+        """
+        for before, step in pairwise(self.steps):
+            if step.heals and before.then_s < (self.holds.detect_s or 0.0):
+                raise ValueError(
+                    "steps: the last one before a heal needs then_s of detect_s or more"
+                )
         if self.holds.recover_since == "heal":
             return self
         longest = self.holds.longest_s

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
-from gamedays.history import FAULT, HEAL, History, Operation
+from gamedays.checkers.acknowledged import ORDER
+from gamedays.checkers.recovery import last_trouble
+from gamedays.history import FAULT, HEAL, HEALING, PHASE, History, Operation
+from gamedays.judging import PROBE
 
 _WIDTH, _LEFT, _RIGHT = 960, 60, 20
 _PANEL, _GAP, _TOP = 130, 46, 40
@@ -16,7 +19,10 @@ _COLOURS = ("#2563eb", "#d97706", "#059669")
 _FAULT, _HEAL = "#dc2626", "#16a34a"
 _MARK_CHARACTERS, _CHARACTER, _ROW = 34, 6, 14
 """A mark's text: characters at most, how wide one is at most, and how high a row of them."""
+_MANY = 24
 _PERCENTILE = 0.99
+
+HEALED, RECOVERED = "healed", "recovered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class Second:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A fault or a healing, in seconds since the load began."""
+    """A fault, or what mends it, in seconds since the load began."""
 
     at: float
     text: str
@@ -54,14 +60,27 @@ def _second(operations: Sequence[Operation]) -> Second:
 
 
 def marks(history: History) -> list[Mark]:
-    """The faults and healings under load."""
+    """The faults, when healing began and had ended, and when the last trouble was over."""
     begin, _ = history.load
-    found = [
-        Mark(r.time - begin, r.key, r.kind == HEAL)
-        for r in history.records
-        if r.kind in (FAULT, HEAL)
-    ]
+    found = [Mark(r.time - begin, r.key, heal=False) for r in history.marks(FAULT)]
+    found += [Mark(r.time - begin, HEALED, heal=True) for r in history.marks(HEAL)]
+    healings = (r for r in history.marks(PHASE) if r.key == HEALING)
+    found += [Mark(r.time - begin, HEALING, heal=True) for r in healings]
+    recovered = last_trouble(history, (PROBE, ORDER))
+    if recovered is not None:
+        found.append(Mark(recovered - begin, RECOVERED, heal=True))
     return sorted(found, key=lambda m: m.at)
+
+
+def few(found: list[Mark]) -> list[Mark]:
+    """Of many marks the healings are one line each, and silent: the table below has them all."""
+    if len(found) <= _MANY:
+        return found
+    return [
+        replace(mark, text="") if mark.text == HEALED else mark
+        for mark in found
+        if mark.text != HEALING
+    ]
 
 
 def plot(history: History, kinds: Sequence[str]) -> str:
@@ -77,15 +96,16 @@ def plot(history: History, kinds: Sequence[str]) -> str:
         ("failed or unknown, a second", lambda s: s.failed),
         ("99th percentile of what was done, ms", lambda s: None if s.p99 is None else s.p99 * 1000),
     ]
-    told = [_label(mark, length) for mark in marks(history)]
+    told = [_label(mark, length) for mark in few(marks(history))]
     rows = rows_of([label.span for label in told])
     top = _TOP + (max(rows, default=0) + 1) * _ROW
     height = top + len(panels) * (_PANEL + _GAP)
-    parts = [_legend(kinds)]
+    placed = list(zip(told, rows, strict=True))
+    parts = [_legend(kinds), *(_mark(label, row, height - _GAP) for label, row in placed)]
     for i, (title, value) in enumerate(panels):
         lines = [[value(second) for second in bins] for bins in by_kind.values()]
         parts.append(_panel(title, lines, top + i * (_PANEL + _GAP), length))
-    parts += [_mark(label, row, height - _GAP) for label, row in zip(told, rows, strict=True)]
+    parts += [_words(label, row) for label, row in placed]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="100%"'
         f' font-family="sans-serif" font-size="11" fill="{_INK}">\n' + "\n".join(parts) + "\n</svg>"
@@ -119,10 +139,11 @@ def _panel(title: str, lines: Sequence[Sequence[float | None]], top: int, length
     for at in range(0, length + 1, _tick(length)):
         x = _x(at, length)
         parts.append(f'<text x="{x:.1f}" y="{base + 14}" text-anchor="middle">{at} s</text>')
+    # The first lies on top, and is the thinnest: where they are one, all are seen.
     parts += [
         f'<path d="{_path(line, scale, base, length)}" fill="none" stroke="{_COLOURS[i % 3]}"'
-        ' stroke-width="1.5"/>'
-        for i, line in enumerate(lines)
+        f' stroke-width="{1.5 + i * 0.75}"/>'
+        for i, line in reversed(list(enumerate(lines)))
     ]
     return "\n".join(parts)
 
@@ -193,10 +214,18 @@ def rows_of(spans: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def _mark(label: _Label, row: int, bottom: int) -> str:
-    x, y = label.x, _TOP + row * _ROW
+    """Its line, below all else."""
     return (
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y - 8}" y2="{bottom}" stroke="{label.colour}"'
-        ' stroke-dasharray="4 3"/>'
-        f'<text x="{x + (-4 if label.anchor == "end" else 4):.1f}" y="{y}" fill="{label.colour}"'
-        f' text-anchor="{label.anchor}">{escape(label.text)}</text>'
+        f'<line x1="{label.x:.1f}" x2="{label.x:.1f}" y1="{_TOP + row * _ROW - 8}" y2="{bottom}"'
+        f' stroke="{label.colour}" stroke-opacity="0.6" stroke-dasharray="4 3"/>'
+    )
+
+
+def _words(label: _Label, row: int) -> str:
+    """Its text, above all else and white around, so that it is read across other marks' lines."""
+    x = label.x + (-4 if label.anchor == "end" else 4)
+    return (
+        f'<text x="{x:.1f}" y="{_TOP + row * _ROW}" fill="{label.colour}" stroke="#fff"'
+        f' stroke-width="3" paint-order="stroke" text-anchor="{label.anchor}">'
+        f"{escape(label.text)}</text>"
     )

@@ -20,7 +20,8 @@ def bank(history: History) -> Verdict:
     - another order has a capture that was not refunded;
     - a capture belongs to no order;
     - what was captured and what was confirmed differ in sum, in any currency;
-    - an order is still undecided: its money is nowhere.
+    - an order is still undecided: its money is nowhere;
+    - nothing was captured, for then nothing was tested.
     """
     captures: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for charge in history.truth("charges"):
@@ -44,10 +45,13 @@ def bank(history: History) -> Verdict:
     for currency in sorted(confirmed.keys() | captured.keys()):
         if confirmed[currency] != captured[currency]:
             findings.append(
-                f"{currency}: {confirmed[currency]} confirmed, {captured[currency]} captured"
+                f"{_price(confirmed[currency], currency)} confirmed,"
+                f" {_price(captured[currency], currency)} captured"
             )
-    sums = ", ".join(f"{amount} {currency}" for currency, amount in sorted(captured.items()))
-    return judge(f"{sums or 'no money'}, the same on both sides", findings, {"duplicated": doubled})
+    if not captured:
+        findings.append("nothing was captured")
+    sums = ", ".join(_price(amount, currency) for currency, amount in sorted(captured.items()))
+    return judge(f"{sums}, the same on both sides", findings, {"duplicated": doubled})
 
 
 def _wrong(order: dict[str, Any], captures: list[dict[str, Any]]) -> list[str]:
@@ -60,9 +64,14 @@ def _wrong(order: dict[str, Any], captures: list[dict[str, Any]]) -> list[str]:
         return [f"order {name} is confirmed and has {len(captures)} captures"]
     paid = captures[0]
     if (paid["amount"], paid["currency"]) != (order["amount"], order["currency"]):
-        price = f"{order['amount']} {order['currency']}"
-        return [f"order {name} costs {price}, captured were {paid['amount']} {paid['currency']}"]
+        price, was_paid = (_price(one["amount"], one["currency"]) for one in (order, paid))
+        return [f"order {name} costs {price}, captured were {was_paid}"]
     return []
+
+
+def _price(amount: int, currency: str) -> str:
+    """For a person: in whole units."""
+    return f"{amount / 100:.2f} {currency}"
 
 
 def _sum(charges: list[dict[str, Any]]) -> Counter[str]:

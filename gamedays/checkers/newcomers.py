@@ -15,14 +15,14 @@ def newcomers(history: History) -> Verdict:
     key, and once. Its client repeats nothing, so it may fail; but if it is told that the address is
     taken, somebody on the way sent it twice: the answer's `status` is 409.
 
-    Invalid if one was told so, or if none was tried.
+    Invalid if one was told so, or if none got an account: then nothing was tested.
     """
     operations = history.of(NEWCOMER)
     twice = [o.key for o in operations if o.answered and o.answered.get("status") == 409]  # noqa: PLR2004
     findings = [f"the account of {email} was asked for twice" for email in twice]
-    if not operations:
-        findings.append("nobody came")
     known = sum(o.ok for o in operations)
+    if not known:
+        findings.append("nobody got an account")
     return judge(
         f"{len(operations)} unkeyed requests, {known} done, none of them twice",
         findings,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from gamedays.history import FAULT, HEAL, HEALING, PHASE, SEEN, History
+from gamedays.history import FAULT, HEAL, HEALING, PHASE, SEEN, History, Operation, Record
 from gamedays.verdict import Checker, Verdict
 
 WELL = frozenset({"up", "primary", "replica"})
@@ -24,26 +25,40 @@ def detected(bound_s: float | None) -> Checker:
     Looks: `seen`; key is an instance, value its state, in the eyes of balancers, of the Redis
     cluster, of Kafka. The fault's value has `targets`, the instances that it hit.
 
-    The time is from the first fault to the moment when each target, of those that anybody looks
-    at, was first seen otherwise than well. Invalid if that is over `bound_s` seconds, or (where
-    there is a bound) if no target was noticed at all. A `roll` takes one target after the other,
-    and has no such moment.
+    The time is from a fault to the moment when each target, of those that anybody looks at, was
+    first seen otherwise than well; who was seen so before is no news. The longest counts: of all
+    faults where there is a bound, else of the first. Invalid if that is over `bound_s` seconds, or
+    (where there is a bound) if a target was not noticed before it was hit again, or nobody was at
+    all. A `roll` takes one target after the other, and has no such moment; a `heal` of some of them
+    is no fault.
     """
 
     def check(history: History) -> Verdict:
-        at_once = (r for r in history.marks(FAULT) if not r.key.startswith("roll"))
-        fault = next((r for r in at_once if r.value["targets"]), None)
-        if fault is None:
+        faults = [
+            r
+            for r in history.marks(FAULT)
+            if r.value["targets"] and not r.key.startswith(("roll", "heal"))
+        ]
+        if not faults:
             return Verdict(bound_s is None, "nothing was broken")
-        seen = [r for r in history.marks(SEEN) if r.key in fault.value["targets"]]
-        noticed: dict[str, float] = {}
-        for look in seen:
-            if look.time >= fault.time and look.value not in WELL:
-                noticed.setdefault(look.key, look.time - fault.time)
-        missed = sorted({r.key for r in seen} - noticed.keys())
+        looks = history.marks(SEEN)
+        looked_at = {look.key for look in looks}
+        took: dict[tuple[str, float], float | None] = {}
+        for fault in faults if bound_s is not None else faults[:1]:
+            for target in looked_at.intersection(fault.value["targets"]):
+                if _state(looks, target, fault.time) not in WELL:
+                    continue
+                again = (
+                    f.time for f in faults if f.time > fault.time and target in f.value["targets"]
+                )
+                took[target, fault.time] = _noticed(
+                    looks, target, fault.time, min(again, default=math.inf)
+                )
+        noticed = [seconds for seconds in took.values() if seconds is not None]
+        missed = sorted({target for (target, _), seconds in took.items() if seconds is None})
         if not noticed:
             return Verdict(bound_s is None, "nobody noticed")
-        seconds = max(noticed.values())
+        seconds = max(noticed)
         figures = {"detect_s": round(seconds, 3)}
         detail = f"all of {len(noticed)} noticed after {seconds:.2f} s"
         if missed and bound_s is not None:
@@ -53,6 +68,22 @@ def detected(bound_s: float | None) -> Checker:
         return Verdict(True, detail, figures)
 
     return check
+
+
+def _state(looks: Sequence[Record], target: str, at: float) -> str:
+    """How the target was last seen before that; one that nobody had looked at yet was well."""
+    states = (look.value for look in reversed(looks) if look.key == target and look.time < at)
+    return str(next(states, "up"))
+
+
+def _noticed(looks: Sequence[Record], target: str, since: float, until: float) -> float | None:
+    """How long it took until somebody saw the target otherwise than well, before `until`."""
+    times = (
+        look.time - since
+        for look in looks
+        if look.key == target and since <= look.time < until and look.value not in WELL
+    )
+    return next(times, None)
 
 
 def recovered(kinds: Sequence[str], *, since: str, bound_s: float | None) -> Checker:
@@ -75,11 +106,7 @@ def recovered(kinds: Sequence[str], *, since: str, bound_s: float | None) -> Che
         if not starts:
             return Verdict(bound_s is None, f"there was no {since}")
         seconds, last, count = 0.0, 0.0, 0
-        for operation in history.under_load:
-            if operation.kind not in kinds:
-                continue
-            if operation.ok and operation.seconds <= SLOW_SECONDS:
-                continue
+        for operation in in_trouble(history, kinds):
             ended = min(operation.known_at, end)
             if ended < starts[0]:
                 continue
@@ -97,6 +124,26 @@ def recovered(kinds: Sequence[str], *, since: str, bound_s: float | None) -> Che
         return Verdict(True, detail, figures)
 
     return check
+
+
+def in_trouble(history: History, kinds: Sequence[str]) -> list[Operation]:
+    """The operations of these kinds, under load, that failed, got no answer or took too long."""
+    return [
+        operation
+        for operation in history.under_load
+        if operation.kind in kinds and not (operation.ok and operation.seconds <= SLOW_SECONDS)
+    ]
+
+
+def last_trouble(history: History, kinds: Sequence[str]) -> float | None:
+    """When the last of them ended, after the first fault; None if there was none, or no end."""
+    faults = history.marks(FAULT)
+    _, end = history.load
+    ends = [o.known_at for o in in_trouble(history, kinds)]
+    last = max(ends, default=0.0)
+    if not faults or last < faults[0].time or last > end - QUIET_SECONDS:
+        return None
+    return last
 
 
 def _disturbances(history: History, since: str) -> list[float]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from gamedays.history import History
+from gamedays.history import History, Operation
 from gamedays.verdict import Checker, Verdict, judge
 
 _UNAVAILABLE = 503
+_ERRORS = (500, 502, 504)
 
 
 def refusals(kind: str, bound_s: float) -> Checker:
@@ -16,23 +17,28 @@ def refusals(kind: str, bound_s: float) -> Checker:
 
     Invalid if
     - one of them took over `bound_s` seconds;
-    - one did not say when to come back (those of a history from before that was kept say nothing).
+    - one did not say when to come back (those of a history from before that was kept say nothing);
+    - somebody waited longer than that and had no answer at all, or another error of the server:
+      who is left to hang is not refused, and no better off.
     None at all is valid: how many there may be is for availability to say.
     """
 
     def check(history: History) -> Verdict:
-        refused = [
+        unserved = [
             operation
             for operation in history.under_load
-            if operation.kind == kind
-            and not operation.ok
-            and (operation.answered or {}).get("status") == _UNAVAILABLE
+            if operation.kind == kind and operation.outcome == "info"
         ]
+        refused = [o for o in unserved if _status(o) == _UNAVAILABLE]
+        hung = [o for o in unserved if _status(o) in (0, *_ERRORS) and o.seconds > bound_s]
         slowest = max((operation.seconds for operation in refused), default=0.0)
         silent = sum(operation.answered.get("retry_after", 0) is None for operation in refused)
         findings = []
         if slowest > bound_s:
             findings.append(f"a 503 to {kind} took {slowest:.2f} s; bound {bound_s:g} s")
+        if hung:
+            longest = min(max(o.seconds for o in hung), history.load[1] - history.load[0])
+            findings.append(f"{len(hung)} waited up to {longest:.2f} s for no answer")
         if silent:
             findings.append(f"{silent} of {len(refused)} 503s did not say when to come back")
         return judge(
@@ -42,3 +48,7 @@ def refusals(kind: str, bound_s: float) -> Checker:
         )
 
     return check
+
+
+def _status(operation: Operation) -> int:
+    return int((operation.answered or {}).get("status", 0))

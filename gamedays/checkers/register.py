@@ -8,7 +8,7 @@ looked at twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gamedays.history import History, Operation
@@ -36,7 +36,11 @@ class Step:
     value: str | None
 
 
-def linearizable(kind: str) -> Checker:
+Named = Callable[[History], Mapping[str, str]]
+"""What was written by the value that was asked for, where the server chooses the value."""
+
+
+def linearizable(kind: str, named: Named | None = None) -> Checker:
     """A checker of the registers of this kind, one for each key.
 
     Operations: `kind`; asked is `{"f": "write", "value": ...}` or `{"f": "read"}`. The answer of a
@@ -45,8 +49,8 @@ def linearizable(kind: str) -> Checker:
 
     Valid if for each key there is an order of its operations in which every read sees the newest
     write, and which keeps the order of real time: what had ended when another began comes first. A
-    write that failed is in no order; one that is unknown may be, anywhere after its begin. Reads
-    that failed or are unknown saw nothing.
+    write that failed is in no order; one that is unknown may be, anywhere after its begin, with the
+    value that `named` has for what was asked. Reads that failed or are unknown saw nothing.
 
     Unknown, which is no pass, if a key has more than MOST_OPERATIONS, or the search saw MOST_STATES
     states without an end. Invalid too if nothing was read.
@@ -54,8 +58,12 @@ def linearizable(kind: str) -> Checker:
 
     def check(history: History) -> Verdict:
         by_key: dict[str, list[Step]] = defaultdict(list)
-        for operation in history.of(kind):
-            step = _step(operation)
+        operations = history.of(kind)
+        names: Mapping[str, str] = {}
+        if named and any(o.asked["f"] == WRITE and o.outcome == "info" for o in operations):
+            names = named(history)
+        for operation in operations:
+            step = _step(operation, names)
             if step is not None:
                 by_key[operation.key].append(step)
         reads = sum(not step.write for steps in by_key.values() for step in steps)
@@ -77,12 +85,13 @@ def linearizable(kind: str) -> Checker:
     return check
 
 
-def _step(operation: Operation) -> Step | None:
+def _step(operation: Operation, names: Mapping[str, str]) -> Step | None:
     if operation.asked["f"] == WRITE:
         if operation.outcome == "fail":
             return None
-        told = operation.answered if operation.ok else operation.asked
-        return Step(operation.begin, operation.end, True, told["value"])
+        asked = operation.asked["value"]
+        value = operation.answered["value"] if operation.ok else names.get(asked, asked)
+        return Step(operation.begin, operation.end, True, value)
     if not operation.ok:
         return None
     return Step(operation.begin, operation.end, False, operation.answered["value"])

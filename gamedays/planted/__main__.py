@@ -16,6 +16,7 @@ from gamedays import cluster
 from gamedays.__main__ import say
 from gamedays.cluster import ROOT, Auditor, CommandFailed
 from gamedays.conductor import REPORTS, Conductor
+from gamedays.interrupt import Interrupted, interruptible
 from gamedays.judging import Result, table
 from gamedays.planted import points
 from gamedays.planted.bugs import BUGS, Bug
@@ -87,8 +88,15 @@ def main() -> int:
         print(error)  # noqa: T201
         return 2
     os.environ |= {"COMPOSE_PROJECT_NAME": PROJECT, "COMPOSE_FILE": _FILES}
-    if unknown:
-        return crash()
+    interruptible()
+    try:
+        return _look(wanted) if not unknown else crash()
+    except Interrupted as why:
+        print(f"interrupted by {why}")  # noqa: T201
+        return 130
+
+
+def _look(wanted: list[str]) -> int:
     lines = [look_for(name) for name in wanted]
     missed = sum(not line["caught"] for line in lines)
     text = orjson.dumps(lines, option=orjson.OPT_INDENT_2)

@@ -104,7 +104,10 @@ class Client:
         sessions, signers = zip(*await sign_up_each_shard(stage, _A_SHARD), strict=True)
         browsers = Browsers(stage, options.browsing)
         stage.troubles.clear()
-        stage.tried(await tried(self._where))
+        counted = await tried(self._where)
+        if not counted:
+            raise CannotBegin("a balancer does not tell what it counts")
+        stage.tried(counted)
         self._since = time.time()
         stage.load_begins()
         self._load = asyncio.ensure_future(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from gamedays.checkers.acknowledged import ORDER
@@ -43,10 +44,8 @@ class Buyers:
             if final(answer):
                 return
             if session_lost(answer):
-                try:
+                with suppress(CannotBegin):  # whether to ask again is asked below, here too
                     await who.sign_in(self._stage, token)
-                except CannotBegin:
-                    continue
             if await self._stage.no_more(pause(answer, asked)):
                 return
 

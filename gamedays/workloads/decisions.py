@@ -67,6 +67,16 @@ def final(answer: Answer) -> bool:
     return answer.status not in (_UNAUTHORIZED, _TOO_MANY)
 
 
+def given_up(answer: Answer) -> Answer:
+    """The last answer to what was asked several times by one key and never answered for good.
+
+    Not being heard the last time says nothing about the times before.
+    """
+    if outcome(answer) == "info":
+        return answer
+    return Answer(NO_ANSWER, error=f"gave up at {answer.status}")
+
+
 def session_lost(answer: Answer) -> bool:
     """Whether the client has to sign in again."""
     return answer.status == _UNAUTHORIZED

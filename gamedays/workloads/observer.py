@@ -108,15 +108,24 @@ class Observer:
 
 
 async def tried(where: Addresses) -> dict[str, dict[str, int]]:
-    """By pool, how many requests and retries all balancers together count since their starts."""
+    """What all balancers together count, once each has told."""
     async with Collector(replace(where, brokers=(), redis=())) as collector:
-        looks = await asyncio.gather(*(collector.balancer(url) for url in where.admins))
+        return counted(await asyncio.gather(*(collector.balancer(url) for url in where.admins)))
+
+
+def counted(looks: Sequence[BalancerSeen | Gone]) -> dict[str, dict[str, int]]:
+    """By pool, how many requests and retries they count since their starts.
+
+    Nothing if one does not answer: had it counted for long, its sums would hide what came since.
+    """
     sums: dict[str, dict[str, int]] = {}
     for look in looks:
-        for pool in look.pools if isinstance(look, BalancerSeen) else ():
-            counted = sums.setdefault(pool.name, {"requests": 0, "retries": 0})
-            counted["requests"] += pool.requests
-            counted["retries"] += pool.retries
+        if isinstance(look, Gone):
+            return {}
+        for pool in look.pools:
+            own = sums.setdefault(pool.name, {"requests": 0, "retries": 0})
+            own["requests"] += pool.requests
+            own["retries"] += pool.retries
     return sums
 
 

@@ -14,9 +14,10 @@ import asyncio
 import itertools
 import uuid
 
+from gamedays.checkers.acknowledged import NEWEST
 from gamedays.checkers.register import MOST_OPERATIONS, READ, WRITE
-from gamedays.judging import NEWEST, SESSION
-from gamedays.workloads.decisions import Answer, final, outcome, pause, session_lost
+from gamedays.judging import SESSION
+from gamedays.workloads.decisions import Answer, final, given_up, outcome, pause, session_lost
 from gamedays.workloads.stage import CannotBegin, Person, Stage
 
 OPEN, CLOSED = "open", "closed"
@@ -161,7 +162,12 @@ class NewestOrder:
                 NEWEST,
                 self._name,
                 self._place(writer, key),
-                asked={"f": WRITE, "value": key},
+                asked={
+                    "f": WRITE,
+                    "value": key,
+                    "account": self._who.account,
+                    "show_id": self._show,
+                },
                 read=lambda answer: {"value": answer.json()["id"]},
             )
             await self._stage.over(_WRITE_SECONDS)
@@ -181,7 +187,7 @@ class NewestOrder:
             if session_lost(answer):
                 await self._signed_in(token)
             if await self._stage.no_more(pause(answer, asked)):
-                return answer
+                return given_up(answer)
 
     async def _read(self, reader: int) -> None:
         left = _LAST_READS

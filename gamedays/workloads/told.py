@@ -43,11 +43,7 @@ def told(brokers: Sequence[str], since: float) -> list[dict[str, Any]]:
 
 
 def _records(consumer: Any, since: float) -> Iterator[Any]:
-    parts = [
-        TopicPartition(topic, number)
-        for topic in TOPICS
-        for number in consumer.partitions_for_topic(topic) or ()
-    ]
+    parts = [part for topic in TOPICS for part in _partitions(consumer, topic)]
     consumer.assign(parts)
     ends = consumer.end_offsets(parts)
     begins = consumer.offsets_for_times(dict.fromkeys(parts, int(since * 1000)))
@@ -60,6 +56,13 @@ def _records(consumer: Any, since: float) -> Iterator[Any]:
             raise TimeoutError(f"the topics were not read within {_READ_SECONDS:.0f} s")
         for records in consumer.poll(timeout_ms=_POLL_MS).values():
             yield from records
+
+
+def _partitions(consumer: Any, topic: str) -> list[TopicPartition]:
+    numbers = consumer.partitions_for_topic(topic)
+    if not numbers:
+        raise TimeoutError(f"nobody says which partitions {topic} has")
+    return [TopicPartition(topic, number) for number in numbers]
 
 
 def _row(record: Any) -> dict[str, Any] | None:

@@ -162,6 +162,29 @@ async def test_a_buyer_gives_up_when_told_and_the_outcome_stays_unknown(
     assert {o.outcome for o in read(tmp_path).of("order")} == {"info"}
 
 
+async def test_a_buyer_who_cannot_sign_in_gives_up_too(
+    two: tuple[Server, Server], tmp_path: Path, writer: Writer
+) -> None:
+    async def unknown(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/sessions"):
+            return await broken(request)
+        return web.json_response({}, status=401)
+
+    for server in two:
+        server.handler = unknown
+    async with Edges.open([server.url for server in two]) as edges:
+        stage = Stage(edges, writer, random.Random(1), shows=[7])
+        stage.load_begins()
+        stage.given_up.set()
+        buying = asyncio.create_task(Buyers(stage, [Person("e", "p")], rate=0.01).run())
+        while not two[0].asked:
+            await asyncio.sleep(0.01)
+        stage.load_ends()
+        async with asyncio.timeout(5):
+            await buying
+    assert len(read(tmp_path).of("order")) == 1
+
+
 async def test_a_full_register_is_followed_by_another_and_read_to_the_end(
     two: tuple[Server, Server],
     tmp_path: Path,

@@ -60,9 +60,11 @@ def test_the_runs_accounts_are_those_of_its_buyers() -> None:
     story = history(
         call("order", "k1", 1, 2, asked={"account": "a"}, answered={"order": "o", "seats": []}),
         call("order", "k2", 1, 2, "info", asked={"account": "b"}),
+        call("newest", "r", 1, 2, asked={"f": "write", "value": "k3", "account": "c"}),
+        call("newest", "r", 3, 4, asked={"f": "read"}),
         call("probe", "/", 1, 2),
     )
-    assert audit.accounts(story) == {"a", "b"}
+    assert audit.accounts(story) == {"a", "b", "c"}
 
 
 def test_the_truth_is_kept_as_the_checkers_read_it() -> None:

@@ -88,5 +88,7 @@ def test_the_last_reading_of_the_truth_counts() -> None:
     found = history(truth("tally", [{"n": 1}], at=0.0), truth("tally", [{"n": 2}], at=9.0))
     assert found.truth("tally") == [{"n": 2}]
     assert found.truth("tally", first=True) == [{"n": 1}]
+    with pytest.raises(HistoryBroken, match="tally was read once"):
+        history(truth("tally", [{"n": 2}])).truth("tally", first=True)
     with pytest.raises(HistoryBroken, match="nobody read"):
         found.truth("seats")

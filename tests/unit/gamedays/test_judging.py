@@ -7,8 +7,8 @@ from gamedays.history import History, Record
 from gamedays.judging import ALWAYS, Result, checkers, judge, not_run, table
 from gamedays.page import page
 from gamedays.scenario import parse
-from gamedays.timeline import marks, plot, rows_of, seconds
-from tests.unit.gamedays.script import bought, call, fault, heal, history, seen, truth
+from gamedays.timeline import few, marks, plot, rows_of, seconds
+from tests.unit.gamedays.script import bought, call, fault, heal, healing, history, seen, truth
 
 SCENARIO = parse(
     "kill",
@@ -48,6 +48,10 @@ def told(kind: str, topic: str = "orders", offset: int = 0, at: float = 50.2) ->
 TOLD = [told("OrderPlaced"), told("OrderConfirmed", offset=1)]
 
 
+WRITTEN = {"f": "write", "value": "k1"}
+"""The one order of the run, as a register's."""
+
+
 def run(*more: list[Record]) -> History:
     """A run in which all went well: one order, confirmed, paid, told, with its ticket."""
     order = {
@@ -70,8 +74,10 @@ def run(*more: list[Record]) -> History:
     return history(
         *(call("probe", "/", n / 2, n / 2 + 0.01) for n in range(200)),
         bought("k1", "o1", [1], at=50.0),
-        *(register(kind, "write", "open", 1.0) for kind in ("session", "newest")),
-        *(register(kind, "read", "open", 2.0) for kind in ("session", "newest")),
+        register("session", "write", "open", 1.0),
+        register("session", "read", "open", 2.0),
+        call("newest", "r", 1.0, 1.1, asked=WRITTEN, answered={"value": "o1"}),
+        register("newest", "read", "o1", 2.0),
         *(call("signing", f"shard-{n % 3}", n, n + 0.1) for n in range(100)),
         call("newcomer", "a@b.cd", 3.0, 3.1, answered={"status": 201}),
         fault(30.0, "orders-a-1"),
@@ -151,6 +157,14 @@ def test_what_is_doubled_is_counted_by_whose_it_is() -> None:
     assert judge(SCENARIO, 7, run(charges, BROKEN["unkeyed once"])).duplicated == 2
 
 
+def test_a_registers_order_that_nobody_was_told_of_may_be_read() -> None:
+    silent = call("newest", "r", 3.0, 90.0, "info", asked={"f": "write", "value": "k2"})
+    orders = [*run().truth("orders"), {**run().truth("orders")[0], "id": "o2", "key": "k2"}]
+    story = run(silent, register("newest", "read", "o2", 50.0), truth("orders", orders, at=300.0))
+    check = judge(SCENARIO, 7, story).checks["newest order"]
+    assert check.valid, check.detail
+
+
 def test_every_check_of_the_table_is_tried_above() -> None:
     assert set(checkers(SCENARIO.holds)) == set(BROKEN)
 
@@ -227,6 +241,32 @@ def test_no_text_of_the_picture_lies_on_another() -> None:
     spans = [(0.0, 50.0), (10.0, 60.0), (50.0, 90.0), (20.0, 30.0), (60.0, 70.0)]
     assert rows_of(spans) == [0, 1, 0, 2, 1]
     assert rows_of([]) == []
+
+
+def test_the_picture_shows_when_healing_began_and_when_all_was_well_again() -> None:
+    story = run(healing(35.0), call("order", "k9", 31.0, 36.5, "info"))
+    assert [(m.at, m.text) for m in marks(story)] == [
+        (30.0, "kill"),
+        (35.0, "healing"),
+        (36.5, "recovered"),
+        (40.0, "healed"),
+    ]
+    never = run(call("order", "k9", 31.0, None))
+    assert "recovered" not in [m.text for m in marks(never)]
+    before = run(call("order", "k9", 10.0, 20.0, "info"))
+    assert "recovered" not in [m.text for m in marks(before)]
+
+
+def test_of_many_marks_the_faults_are_told() -> None:
+    many = run(
+        *(part for at in range(50, 90, 2) for part in (fault(at), healing(at), heal(at + 1)))
+    )
+    found = marks(many)
+    assert len(found) == 2 + 3 * 20
+    kept = few(found)
+    assert [m for m in kept if not m.heal] == [m for m in found if not m.heal]
+    assert {m.text for m in kept if m.heal} == {""}
+    assert few(found[:5]) == found[:5]
 
 
 def test_the_picture_has_a_mark_for_each_fault_and_healing() -> None:

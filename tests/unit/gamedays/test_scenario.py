@@ -70,6 +70,13 @@ def test_a_fault_is_not_healed_before_its_bounds_are_over() -> None:
         parse("good", GOOD.replace("gap_s = 1.5", "gap_s = 9"))
 
 
+def test_a_fault_is_not_healed_before_it_must_have_been_noticed() -> None:
+    text = GOOD.replace("[holds]", '[holds]\ndetect_s = 6\nrecover_since = "heal"')
+    with pytest.raises(ScenarioBroken, match="needs then_s of detect_s or more"):
+        parse("good", text)
+    parse("good", text.replace("then_s = 5", "then_s = 6"))  # is not refused
+
+
 def test_recovery_since_a_heal_needs_one() -> None:
     text = GOOD.replace("[holds]", '[holds]\nrecover_since = "heal"')
     assert parse("good", text).holds.recover_since == "heal"

@@ -35,6 +35,61 @@ def test_an_order_with_other_seats_is_lost() -> None:
     assert verdict.figures["lost"] == 1
 
 
+BODY = {"account": "a1", "show_id": 7, "seats": 2}
+PLACED = {"order": "o3", "seats": [4, 5]}
+THERE = {**row("o3", "k3", [4, 5]), "account_id": "a1", "show_id": 7}
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"show_id": 8}, "show"),
+        ({"account_id": "a2", "ours": False}, "account"),
+        ({"key": "k1"}, "key"),
+        ({"seats": [4]}, "seats"),
+    ],
+)
+def test_an_order_that_is_not_the_one_that_was_asked_for_is_lost(
+    changed: dict[str, Any], what: str
+) -> None:
+    bought_it = call("order", "k3", 30.0, 30.1, asked=BODY, answered=PLACED)
+    assert acknowledged(history(*GOOD, bought_it, truth("orders", [*LEDGER, THERE]))).valid
+    ledger = [*LEDGER, {**THERE, **changed}]
+    verdict = acknowledged(history(*GOOD, bought_it, truth("orders", ledger)))
+    assert verdict.valid is False
+    assert verdict.figures["lost"] == 1
+    assert f"o3 was acknowledged with other {what}" in verdict.detail
+
+
+def test_fewer_seats_than_were_asked_for_are_lost_whatever_the_answer_says() -> None:
+    fewer = call("order", "k3", 30.0, 30.1, asked=BODY, answered={"order": "o3", "seats": [4]})
+    ledger = [*LEDGER, {**THERE, "seats": [4]}]
+    assert acknowledged(history(*GOOD, fewer, truth("orders", ledger))).valid is False
+
+
+def test_every_answer_counts_and_not_the_last_alone() -> None:
+    first = bought("k3", "o3", [4, 6], at=30.0)
+    again = bought("k3", "o3", [4, 5], at=40.0)
+    verdict = acknowledged(history(*GOOD, first, again, truth("orders", [*LEDGER, THERE])))
+    assert verdict.valid is False
+    assert verdict.figures["lost"] == 1
+
+
+def test_orders_of_a_register_are_orders() -> None:
+    asked = {"f": "write", "value": "k3", "account": "a1", "show_id": 7}
+    placed = call("newest", "register", 30.0, 30.1, asked=asked, answered={"value": "o3"})
+    read = call("newest", "register", 31.0, 31.1, asked={"f": "read"}, answered={"value": "o3"})
+    story = [*GOOD, placed, read]
+    verdict = acknowledged(history(*story, truth("orders", [*LEDGER, THERE])))
+    assert verdict.valid, verdict.detail
+    assert verdict.figures["acknowledged"] == 3
+    gone = acknowledged(history(*story, truth("orders", LEDGER)))
+    assert gone.valid is False
+    assert gone.figures["lost"] == 1
+    twice = {**THERE, "id": "o4", "key": "never sent"}
+    assert acknowledged(history(*story, truth("orders", [*LEDGER, THERE, twice]))).valid is False
+
+
 def test_a_key_that_was_told_two_orders_is_doubled() -> None:
     again = bought("k1", "o3", [9], at=30.0)
     ledger = [*LEDGER, row("o3", "k1", [9])]

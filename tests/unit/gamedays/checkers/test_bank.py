@@ -29,11 +29,22 @@ def judged(orders: list[Row], charges: list[Row]) -> Verdict:
 def test_one_capture_each_is_valid() -> None:
     verdict = judged(ORDERS, CHARGES)
     assert verdict.valid
-    assert verdict.detail == "4300 EUR, the same on both sides"
+    assert verdict.detail == "43.00 EUR, the same on both sides"
 
 
 def test_a_refunded_capture_of_a_declined_order_is_valid() -> None:
-    assert judged([order("o1", "declined")], [charge("o1", status="refunded")]).valid
+    orders, charges = (
+        [*ORDERS, order("o4", "declined")],
+        [*CHARGES, charge("o4", status="refunded")],
+    )
+    assert judged(orders, charges).valid
+
+
+def test_no_money_shows_nothing() -> None:
+    assert judged([], []).valid is False
+    verdict = judged([order("o1", "declined")], [charge("o1", status="declined")])
+    assert verdict.valid is False
+    assert verdict.detail == "nothing was captured"
 
 
 @pytest.mark.parametrize(
@@ -47,8 +58,8 @@ def test_a_refunded_capture_of_a_declined_order_is_valid() -> None:
             "o2 is declined and was captured",
         ),
         (ORDERS, [*CHARGES, charge("o9")], "captured for o9, which is no order"),
-        (ORDERS, [charge("o1", 4201), *CHARGES[1:]], "costs 4200 EUR, captured were 4201 EUR"),
-        (ORDERS, [charge("o1", currency="USD"), *CHARGES[1:]], "captured were 4200 USD"),
+        (ORDERS, [charge("o1", 4201), *CHARGES[1:]], "costs 42.00 EUR, captured were 42.01 EUR"),
+        (ORDERS, [charge("o1", currency="USD"), *CHARGES[1:]], "captured were 42.00 USD"),
         ([*ORDERS, order("o4", "pending")], CHARGES, "o4 is still undecided"),
     ],
 )
@@ -64,4 +75,7 @@ def test_a_second_capture_is_counted() -> None:
 
 def test_sums_are_told_by_currency() -> None:
     verdict = judged([order("o1", "confirmed")], [charge("o1", 1, "USD")])
-    assert "EUR: 4200 confirmed, 0 captured; USD: 0 confirmed, 1 captured" in verdict.detail
+    assert (
+        "42.00 EUR confirmed, 0.00 EUR captured; 0.00 USD confirmed, 0.01 USD captured"
+        in verdict.detail
+    )

@@ -22,3 +22,4 @@ def test_an_address_that_is_taken_was_asked_for_twice() -> None:
 
 def test_nobody_shows_nothing() -> None:
     assert newcomers(history()).valid is False
+    assert newcomers(history(FAILED, SILENT)).valid is False

@@ -38,6 +38,37 @@ def test_without_a_bound_it_is_measured_and_not_judged() -> None:
     assert detected(5.0)(history()).valid is False
 
 
+def test_each_fault_has_to_be_noticed() -> None:
+    first = [fault(50.0, "x"), seen(51.0, "x", "away"), healing(60.0), seen(61.0, "x", "up")]
+    again = [fault(70.0, "y"), seen(1.0, "y", "up")]
+    verdict = detected(5.0)(history(*first, *again, seen(73.0, "y", "away")))
+    assert verdict.valid
+    assert verdict.figures == {"detect_s": 3.0}
+    silent = detected(5.0)(history(*first, *again))
+    assert silent.valid is False
+    assert "but never y" in silent.detail
+    assert detected(5.0)(history(*first, *again, seen(76.0, "y", "away"))).valid is False
+    assert detected(None)(history(*first, *again)).figures == {"detect_s": 1.0}
+
+
+def test_what_is_seen_of_the_next_fault_was_not_seen_of_this_one() -> None:
+    twice = [fault(50.0, "x"), fault(52.0, "x"), seen(1.0, "x", "up"), seen(53.0, "x", "away")]
+    assert detected(5.0)(history(*twice)).valid is False
+
+
+def test_who_was_away_already_cannot_be_noticed() -> None:
+    story = [seen(45.0, "y", "away"), fault(50.0, "x", "y"), seen(51.0, "x", "away")]
+    assert detected(5.0)(history(*story)).valid
+    assert detected(5.0)(history(story[0], fault(50.0, "y"))).valid is False
+
+
+def test_a_healing_of_some_is_no_fault() -> None:
+    (healed,) = fault(60.0, "y")
+    healed = dataclasses.replace(healed, key="heal who was split")
+    story = [fault(50.0, "x"), seen(51.0, "x", "away"), [healed], seen(1.0, "y", "up")]
+    assert detected(5.0)(history(*story)).valid
+
+
 def test_what_is_rolled_has_no_one_moment_of_detection() -> None:
     (rolled,) = fault(50.0, "orders-a-1")
     rolled = dataclasses.replace(rolled, key="roll all orders")

@@ -38,11 +38,25 @@ def test_a_history_that_does_not_know_says_nothing() -> None:
     assert check(history(refused("k1", 0.8))).valid
 
 
-@pytest.mark.parametrize(
-    "answered", [{"status": 504}, {"status": 0, "error": "TimeoutError"}, None]
-)
+OTHERS = [{"status": 504}, {"status": 0, "error": "TimeoutError"}, None]
+
+
+@pytest.mark.parametrize("answered", OTHERS)
 def test_other_answers_are_no_refusals(answered: Any) -> None:
-    late = call("order", "k1", 50.0, 60.0, "info", answered=answered)
-    dead = call("order", "k2", 50.0, None)
-    verdict = check(history(late, dead, call("order", "k3", 50.0, 60.0)))
+    early = call("order", "k1", 50.0, 51.0, "info", answered=answered)
+    verdict = check(history(early, call("order", "k3", 50.0, 60.0)))
+    assert verdict.valid
     assert verdict.figures == {"slowest_s": 0.0, "refused": 0}
+
+
+@pytest.mark.parametrize("answered", OTHERS)
+def test_who_is_left_to_hang_was_not_refused_in_time(answered: Any) -> None:
+    verdict = check(history(call("order", "k1", 50.0, 60.0, "info", answered=answered)))
+    assert verdict.valid is False
+    assert verdict.detail == "1 waited up to 10.00 s for no answer"
+    assert check(history(call("order", "k1", 50.0, None))).valid is False
+
+
+def test_a_second_try_that_meets_the_first_one_is_no_error() -> None:
+    running = call("order", "k1", 50.0, 53.0, "info", answered={"status": 409})
+    assert check(history(running)).valid

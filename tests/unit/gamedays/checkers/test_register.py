@@ -163,3 +163,13 @@ def test_too_many_operations_are_unknown_and_no_pass() -> None:
 
 def test_registers_that_nobody_read_show_nothing() -> None:
     assert check(history(register("write", "a", 1))).valid is False
+
+
+def test_a_write_without_an_answer_has_the_name_that_the_server_gave_it() -> None:
+    asked = {"f": "write", "value": "key"}
+    given_up = call("session", "k", 1.0, 2.0, "info", asked=asked)
+    seen = register("read", "order", 3)
+    named = linearizable("session", lambda _: {"key": "order"})
+    assert named(history(given_up, seen)).valid
+    assert named(history(given_up, seen, register("read", None, 5))).valid is False
+    assert linearizable("session", lambda _: {})(history(given_up, seen)).valid is False

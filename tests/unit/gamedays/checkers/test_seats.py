@@ -27,7 +27,17 @@ def judged(sales: Rows, seats_taken: Rows) -> Verdict:
 
 def test_each_seat_once_is_valid() -> None:
     assert judged(SALES, TAKEN).valid
-    assert judged([], []).valid
+
+
+def test_nothing_sold_shows_nothing() -> None:
+    assert judged([], []).valid is False
+
+
+def test_a_seat_with_two_rows_is_taken_by_whoever_has_either() -> None:
+    for twice in ([taken(3, "o9"), taken(3, "o2")], [taken(3, "o2"), taken(3, "o9")]):
+        verdict = judged(SALES, [*TAKEN[:2], *twice])
+        assert verdict.valid is False
+        assert "show 7 seat 3 is taken by o9, which does not claim it" in verdict.detail
 
 
 def test_a_seat_in_two_orders_is_sold_twice() -> None:

@@ -1,7 +1,15 @@
 import pytest
 
 from gamedays.history import Outcome
-from gamedays.workloads.decisions import Answer, final, outcome, pause, session_lost, shard
+from gamedays.workloads.decisions import (
+    Answer,
+    final,
+    given_up,
+    outcome,
+    pause,
+    session_lost,
+    shard,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +58,8 @@ def test_of_a_refusal_it_is_kept_when_to_come_back() -> None:
 def test_an_account_belongs_to_the_shard_of_its_hash_slot() -> None:
     # Their slots, as CLUSTER KEYSLOT says: 15495, 3300, 7365; 5061, 12182.
     assert [shard(account) for account in ("a", "b", "c", "bar", "foo")] == [2, 0, 1, 0, 2]
+
+
+@pytest.mark.parametrize("status", [0, 401, 429, 500, 503])
+def test_who_gives_up_does_not_know_whether_an_earlier_try_was_heard(status: int) -> None:
+    assert outcome(given_up(Answer(status))) == "info"

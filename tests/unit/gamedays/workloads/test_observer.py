@@ -1,4 +1,4 @@
-from gamedays.workloads.observer import balancers, brokers, postgres_hosts, stores
+from gamedays.workloads.observer import balancers, brokers, counted, postgres_hosts, stores
 from loadtests.watch.seen import (
     BalancerSeen,
     Gone,
@@ -33,6 +33,13 @@ def test_an_instance_is_up_while_one_balancer_would_send_to_it() -> None:
         }
     )
     assert both["orders-a-1"] != "up"
+
+
+def test_what_balancers_count_is_known_once_each_has_told() -> None:
+    pool = PoolSeen("orders", "p2c", False, (), requests=10, retries=2)
+    one = BalancerSeen("balancer-a-1", "a", "east", 1.0, (pool,))
+    assert counted([one, one]) == {"orders": {"requests": 20, "retries": 4}}
+    assert counted([one, Gone("refused")]) == {}
 
 
 def test_a_balancer_that_does_not_answer_has_no_say() -> None:
