@@ -1,4 +1,4 @@
-"""What the documents name is there: files, commands, game days, links."""
+"""What the documents name is there: files, game days, planted bugs, checks."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "loadbalancer/README.md"])
 TOPS = "chassis|docker|docs|gamedays|gateway|loadbalancer|loadtests|scripts|services|tests"
 CODE = [path for top in TOPS.split("|") for path in (ROOT / top).rglob("*") if path.is_file()]
-TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 PATTERNS = (
     "retries", "circuit-breaker", "bulkhead", "idempotency", "queue-decoupling", "fan-out",
     "failover", "replication", "consistency", "saga",
@@ -27,25 +26,15 @@ def quoted(page: Path) -> list[str]:
 
 
 @each_page
-def test_every_link_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
-    assert [x for x in links if "://" not in x and not (page.parent / x).exists()] == []
-
-
-@each_page
-def test_every_file_is_there(page: Path) -> None:
-    paths = [x for x in quoted(page) if re.fullmatch(rf"({TOPS})/[\w./*-]+", x)]
-    assert [x for x in paths if not list(ROOT.glob(x.rstrip("/")))] == []
+def test_every_file_that_is_named_is_there(page: Path) -> None:
     files = [x for x in quoted(page) if re.fullmatch(r"[\w-]+\.(py|sh|toml|sql)", x)]
     known = {path.name for path in CODE}
     assert [x for x in files if x not in known] == []
 
 
 @each_page
-def test_every_command_is_one(page: Path) -> None:
+def test_every_game_day_and_bug_is_one(page: Path) -> None:
     text = page.read_text()
-    asked = re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE)
-    assert [x for x in asked if x not in TARGETS] == []
     assert [x for x in re.findall(r"\bG=([a-z-]+)", text) if x not in names()] == []
     bugs = {*BUGS, "crash-points"}
     assert [x for x in re.findall(r"\bBUG=([a-z0-9-]+)", text) if x not in bugs] == []

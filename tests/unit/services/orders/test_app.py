@@ -62,7 +62,7 @@ async def test_orders_come_page_by_page(client: httpx.AsyncClient) -> None:
     assert seen == [order.id for order in Ledger.orders]
 
 
-@pytest.mark.parametrize("cursor", ["", "x", str(uuid.uuid4()), "%00" * 32])
+@pytest.mark.parametrize("cursor", ["", "x", str(uuid.UUID(int=7)), "%00" * 32])
 async def test_a_cursor_that_is_none_of_ours_is_a_bad_field(
     client: httpx.AsyncClient, cursor: str
 ) -> None:
