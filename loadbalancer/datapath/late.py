@@ -4,6 +4,8 @@
    did was not in vain. Whichever try is answered first gives the answer; the others are dropped.
 2. While another try is under way, an answer of the 5xx class is not taken for the answer, nor is a
    409 to a request with an Idempotency-Key: it may only say that the other one is still running.
+   But where the late one says after all when to come back (503 with Retry-After) it is no longer
+   taken for hung, and whoever asks is told at once, as if nobody else had been asked.
 3. The second run of a request is allowed by the same rule as after a broken connection: methods
    that are idempotent, and requests with a key (`pools/retry.py`). Hanging up on the first would
    not stop it at the instance, so listening on adds no run.
@@ -25,11 +27,17 @@ if TYPE_CHECKING:
 
 _SERVER_ERROR = 500
 _CONFLICT = 409
+_UNAVAILABLE = 503
 
 
 def settles(head: ResponseHead, *, keyed: bool) -> bool:
     """Is this the answer, although another try is under way? See rule 2."""
     return head.status < _SERVER_ERROR and not (keyed and head.status == _CONFLICT)
+
+
+def decided(head: ResponseHead) -> bool:
+    """It says when to come back: that is a decision and no failure."""
+    return head.status == _UNAVAILABLE and head.field(b"retry-after") != b""
 
 
 class Late(Asker):
@@ -60,7 +68,7 @@ class Late(Asker):
         """It was answered, first of all. Gives whether another head follows."""
         if head.status < FINAL and head.status != SWITCHING:
             return True
-        if settles(head, keyed=self.head.keyed):
+        if settles(head, keyed=self.head.keyed) or decided(head):
             self._tries.take_back(self, clock())
             return self._tries.answer(head, rest)
         now = clock()

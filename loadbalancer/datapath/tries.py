@@ -17,7 +17,7 @@ from time import monotonic as clock
 from typing import TYPE_CHECKING, Final
 
 from loadbalancer.datapath import problems
-from loadbalancer.datapath.late import Late
+from loadbalancer.datapath.late import Late, decided
 from loadbalancer.datapath.sides import (
     ANSWERING,
     CONNECTING,
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from loadbalancer.wire.response import ResponseHead
 
 SERVER_ERROR: Final = 500
-_UNAVAILABLE: Final = 503
 _DEADLINE_MISSED: Final = 504
 
 _LATE: Final = "late"
@@ -291,7 +290,7 @@ class Tries(Asker):
         settings = self.pool.settings
         if not (settings.retry.errors and head.status in settings.eject.statuses):
             return False
-        if self._excused(instance, head, now) or _decided(head) or not self._received:
+        if self._excused(instance, head, now) or decided(head) or not self._received:
             return False
         if not self.pool.another_does_better(instance):
             return False
@@ -363,7 +362,7 @@ class Tries(Asker):
         if self._excused(instance, head, now):
             return
         if status >= SERVER_ERROR:
-            self.pool.erred(instance, status, now, decided=_decided(head))
+            self.pool.erred(instance, status, now, decided=decided(head))
         elif instance.ejection.failures or instance.ejection.errors:
             instance.ejection.fine()
 
@@ -464,8 +463,3 @@ class Tries(Asker):
 def _last_lines(milliseconds: int) -> bytes:
     """The end of a request's head: how long its answer is waited for; mostly the same again."""
     return b"\r\nX-Request-Timeout-Ms: %d\r\n\r\n" % max(1, milliseconds)
-
-
-def _decided(head: ResponseHead) -> bool:
-    """It says when to come back: that is a decision and no failure."""
-    return head.status == _UNAVAILABLE and head.field(b"retry-after") != b""

@@ -82,20 +82,37 @@ def test_what_may_not_be_repeated_never_is(make: Make) -> None:
     assert len(script.dials) == 1
 
 
-@pytest.mark.parametrize("link", [0, 1])
 @pytest.mark.parametrize(
-    ("status", "keyed"), [(409, True), (500, True), (503, False)]
-)  # fmt: skip
+    ("link", "status", "keyed", "lines"),
+    [
+        (0, 409, True, [AGAIN]),
+        (0, 500, True, [AGAIN]),
+        (0, 503, False, []),
+        (1, 409, True, [AGAIN]),
+        (1, 500, True, [AGAIN]),
+        (1, 503, False, []),
+        (1, 503, False, [AGAIN]),  # the late one may have done it meanwhile
+    ],
+)
 def test_an_answer_that_may_be_bettered_is_not_taken_while_another_try_runs(
-    make: Make, link: int, status: int, keyed: bool
+    make: Make, link: int, status: int, keyed: bool, lines: list[bytes]
 ) -> None:
     script = hedged(make, 2, *([KEY] if keyed else []), start=POST if keyed else b"GET / HTTP/1.1")
-    script.answer(DONE, AGAIN, status=status, link=link)
+    script.answer(DONE, *lines, status=status, link=link)
     assert script.caller.did == []
     assert script.links[link].did == ["drop"]
     script.later(1)
     script.answer(DONE, status=201, link=1 - link)
     assert script.caller.sent.startswith(b"HTTP/1.1 201 ")
+    assert script.settled
+
+
+def test_one_that_was_late_and_says_when_to_come_back_is_believed_at_once(make: Make) -> None:
+    script = hedged(make, 2, KEY, start=POST)
+    script.later(0.6)
+    script.answer(DONE, AGAIN, status=503, link=0)
+    assert script.caller.sent.startswith(b"HTTP/1.1 503 ")
+    assert script.links[1].did == ["drop"]
     assert script.settled
 
 
@@ -107,7 +124,7 @@ def test_a_409_without_a_key_is_an_answer(make: Make) -> None:
 
 def test_if_all_say_so_it_is_the_answer(make: Make) -> None:
     script = hedged(make)
-    script.answer(DONE, AGAIN, status=503, link=0)
+    script.answer(DONE, status=503, link=0)
     script.answer(DONE, AGAIN, status=503, link=1)
     assert script.caller.sent.startswith(b"HTTP/1.1 503 ")
     assert script.settled
