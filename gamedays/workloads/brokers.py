@@ -11,6 +11,8 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from chassis.bus.clients import connect
+
 _EVERY_SECONDS = 1.0
 _REQUEST_MS = 2_000
 
@@ -48,7 +50,8 @@ class Brokers:
 
     def _look_until_trouble(self) -> None:
         """By one client; a client whose broker dies is not worth keeping."""
-        admin: Any = KafkaAdminClient(
+        admin: Any = connect(
+            KafkaAdminClient,
             bootstrap_servers=self._brokers,
             request_timeout_ms=_REQUEST_MS,
             bootstrap_timeout_ms=_REQUEST_MS,

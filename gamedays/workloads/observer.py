@@ -14,6 +14,7 @@ import aiohttp
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from chassis.bus.clients import connect
 from gamedays.workloads.brokers import Brokers
 from gamedays.workloads.stage import Stage
 from loadtests.watch.collect import Addresses, Collector, host
@@ -216,7 +217,8 @@ def postgres_hosts(dsn: str) -> list[str]:
 
 def _kafka_roles(brokers: Sequence[str]) -> dict[str, list[str]]:
     """The leader of partition 0 of the topic orders, and that of the metadata."""
-    admin: Any = KafkaAdminClient(
+    admin: Any = connect(
+        KafkaAdminClient,
         bootstrap_servers=list(brokers),
         request_timeout_ms=_ADMIN_MS,
         bootstrap_timeout_ms=_ADMIN_MS,

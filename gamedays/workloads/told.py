@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from kafka import KafkaConsumer, TopicPartition
 
+from chassis.bus.clients import connect
 from gamedays.checkers.telling import ORDERS, PAYMENTS
 
 TOPICS = (ORDERS, PAYMENTS)
@@ -27,7 +28,8 @@ def told(brokers: Sequence[str], since: float) -> list[dict[str, Any]]:
         KafkaError: nobody answers.
         TimeoutError: there is no end of it.
     """
-    consumer: Any = KafkaConsumer(
+    consumer: Any = connect(
+        KafkaConsumer,
         bootstrap_servers=list(brokers),
         enable_auto_commit=False,
         isolation_level="read_committed",

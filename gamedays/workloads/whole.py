@@ -14,6 +14,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from chassis.bus.clients import connect
 from gamedays.workloads.observer import postgres_hosts, postgres_roles, until_none
 from loadtests.watch.collect import Addresses, Collector
 from loadtests.watch.seen import Gone, RedisSeen
@@ -50,7 +51,8 @@ def topics(brokers: Sequence[str]) -> Topics:
     Raises:
         KafkaError: it does not answer.
     """
-    admin: Any = KafkaAdminClient(
+    admin: Any = connect(
+        KafkaAdminClient,
         bootstrap_servers=list(brokers),
         request_timeout_ms=_ADMIN_MS,
         bootstrap_timeout_ms=_ADMIN_MS,
