@@ -261,6 +261,9 @@ async def test_an_upgrade_becomes_a_tunnel(cluster: Start) -> None:
     writer.write_eof()
     assert await reader.read() == b""
     writer.close()
+    await asyncio.to_thread(
+        wait_until, lambda: made.state()["in_flight"] == 0, "the tunnel is over"
+    )
 
 
 async def test_an_upgrade_that_is_not_allowed_is_not_passed_on(cluster: Start) -> None:

@@ -213,3 +213,11 @@ def test_a_storm_of_errors_is_not_logged_whole(monkeypatch: pytest.MonkeyPatch) 
     scene.front.tick()
     scene.caller.data_received(GET)
     assert len(logged) == 51
+
+
+def test_who_sent_much_before_a_tunnel_is_read_on(scene: Scene) -> None:
+    scene.caller.pause_writing()
+    scene.caller.data_received(b"x" * 100_000)
+    assert scene.transport.did == ["pause"]
+    assert scene.caller.early() == b"x" * 100_000
+    assert scene.transport.did == ["pause", "resume"]
