@@ -196,12 +196,12 @@ class Caller(Wire, CallerSide):
         if self.ended and not self._backlog.size:
             self._close(now)
         elif not self._reading:
-            self._read_on()
-
-    def _read_on(self) -> None:
-        """Reads more, once little enough waits."""
-        if self._backlog.size <= _HELD:
             self.resume()
+
+    def resume(self) -> None:
+        """Reads again, once little enough waits."""
+        if self._backlog.size <= _HELD:
+            super().resume()
 
     def _await_head(self) -> None:
         """From the first byte of a head on, its last one is due; more bytes give no more time."""
@@ -219,6 +219,8 @@ class Caller(Wire, CallerSide):
             keep = head.keep_alive and head.length == 0 and not front.draining
             self.refuse(NO_ROUTE, head=head, request_id=head.request_id, keep=keep, now=clock())
             return rest
+        if not self._reading:  # what waited may end in the middle of its body
+            self.resume()
         exchange = self.exchange = Exchange(self, front, pool, head, clock())
         rest = exchange.begin(rest)
         while self._backlog.size and exchange.receiving and exchange.phase is not DONE:

@@ -108,6 +108,27 @@ def test_who_does_not_take_answers_has_no_more_requests_served(scene: Scene) -> 
     assert scene.transport.did == ["pause", "resume"]
 
 
+def test_what_waited_may_end_in_the_middle_of_a_body(scene: Scene) -> None:
+    scene.caller.pause_writing()
+    post = b"POST /api/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nnine"
+    scene.caller.data_received(GET * 3000 + post)
+    assert scene.transport.did == ["pause"]
+    scene.caller.resume_writing()
+    assert scene.statuses() == [503] * 3000
+    assert scene.transport.did == ["pause", "resume"]
+    scene.caller.data_received(b" more")
+    assert scene.statuses() == [503] * 3001
+
+
+def test_a_request_on_its_way_lets_no_more_be_read_than_may_wait(scene: Scene) -> None:
+    scene.caller.data_received(b"POST /api/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+    scene.caller.pause_writing()
+    scene.caller.data_received(b"x" * 9 + GET * 3000)
+    assert scene.transport.did == ["pause"]
+    scene.caller.resume()  # as an exchange does once its body goes out
+    assert scene.transport.did == ["pause"]
+
+
 def test_requests_come_whole_whatever_pieces_they_waited_in(scene: Scene) -> None:
     scene.caller.pause_writing()
     posts = b"".join(
