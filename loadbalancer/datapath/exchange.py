@@ -81,6 +81,8 @@ class Exchange(Tries):
             return b""
         if link is not None:
             link.write(out)
+            if link.stuck:  # whoever read on did not know
+                self._caller.pause()
             upload.sent()
             if self.phase is SENT:
                 self._expect_answer(now)

@@ -224,7 +224,10 @@ class Caller(Wire, CallerSide):
         exchange = self.exchange = Exchange(self, front, pool, head, clock())
         rest = exchange.begin(rest)
         while self._backlog.size and exchange.receiving and exchange.phase is not DONE:
-            rest = exchange.receive(self._backlog.take())  # its body came in several pieces
+            full, data = self._backlog.size > _HELD, self._backlog.take()
+            if full:
+                self.resume()
+            rest = exchange.receive(data)  # its body came in several pieces
         return rest
 
     def done(self, now: float, *, keep: bool) -> None:

@@ -82,6 +82,16 @@ def test_with_expect_the_instance_is_asked_whether_it_wants_a_long_body(make: Ma
     assert link.sent.endswith(b"hi")
 
 
+def test_who_was_read_on_by_mistake_is_held_back_again(make: Make) -> None:
+    script = make()
+    script.ask(LONG, start=POST)
+    script.exchange.receive(b"x" * 70_000)
+    script.connect().stuck = True
+    script.caller.did.clear()
+    script.exchange.receive(b"x")
+    assert script.caller.did == ["pause"]
+
+
 def test_a_hung_instance_does_not_keep_a_long_body_waiting(make: Make) -> None:
     script = make()
     script.ask(LONG, EXPECT, KEY, start=POST)

@@ -12,7 +12,7 @@ from loadbalancer.datapath.routes import Route, Routes
 from loadbalancer.datapath.settings import FrontSettings
 from loadbalancer.datapath.sockets import Caller
 from loadbalancer.pools.pool import Pool
-from loadbalancer.pools.settings import PoolSettings
+from loadbalancer.pools.settings import PoolSettings, RetrySettings
 from loadbalancer.wire.canonical import Hop
 
 
@@ -118,6 +118,19 @@ def test_what_waited_may_end_in_the_middle_of_a_body(scene: Scene) -> None:
     assert scene.transport.did == ["pause", "resume"]
     scene.caller.data_received(b" more")
     assert scene.statuses() == [503] * 3001
+
+
+def test_more_than_may_wait_may_be_the_beginning_of_one_body(scene: Scene) -> None:
+    pool = scene.front.routes.match(b"x", b"/api/")
+    assert pool is not None
+    pool.settings = PoolSettings("p", retry=RetrySettings(keep_body=1_000_000))
+    scene.caller.pause_writing()
+    post = b"POST /api/ HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
+    scene.caller.data_received(post + b"x" * 150_000)
+    scene.caller.resume_writing()
+    assert scene.transport.did == ["pause", "resume"]
+    scene.caller.data_received(b"x" * 50_000)
+    assert scene.statuses() == [503]
 
 
 def test_a_request_on_its_way_lets_no_more_be_read_than_may_wait(scene: Scene) -> None:
