@@ -183,8 +183,8 @@ class Caller(Wire, CallerSide):
                 continue
             self._in_head = False
             data = self._begin(head, requests.rest)
-            if backlog.size and not data and self.exchange is None:
-                data = backlog.take()
+            if backlog.size and not data and not self.busy:  # not as above: it has changed, which
+                data = backlog.take()  # who compiles this would not believe
         if data and not self._lingering:
             backlog.put_back(data)
         self._busy = False
