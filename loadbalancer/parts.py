@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Tell = Callable[..., None]
 _FORGET_SECONDS = 300.0
 """An instance that has gone is shown for so long."""
+_STAY_SECONDS = 60.0
+"""A pool that goes is kept for a body that is on its way, or a connection that is seen off."""
 _STATIC, _FILE = "static ", "file "
 
 
@@ -48,8 +50,8 @@ class Parts:
         self._hurry = hurry
         self._chance = random.Random()  # noqa: S311 - jitter and choices, no secrets
         self.pools: dict[str, Pool] = {}
-        self.leaving: list[Pool] = []
-        """Pools of an earlier configuration, with requests that still run."""
+        self.leaving: dict[Pool, float] = {}
+        """Pools of an earlier configuration, whose requests still run; and until when at least."""
         self.fronts: dict[str, Front] = {}
         self.resolver = Resolver()
         self.files = FileWatch(tell)
@@ -74,7 +76,7 @@ class Parts:
             else:
                 known.reconfigure(pool.settings, config.zone, now)
             self.pools[name] = known
-        self.leaving += before.values()
+        self.leaving.update(dict.fromkeys(before.values(), now + _STAY_SECONDS))
 
     def _change_fronts(self, config: Config) -> None:
         before, self.fronts = self.fronts, {}
@@ -105,9 +107,6 @@ class Parts:
             for source in {i.source for i in pool.instances.values()} - staying:
                 if not (wanted.file and source.startswith(_FILE)):
                     pool.dropped(source, now)
-        for pool in self.leaving:
-            for source in {i.source for i in pool.instances.values()}:
-                pool.dropped(source, now)
 
     def _names(self, wanted: PoolConfig) -> list[Source]:
         pool = self.pools[wanted.settings.name]
@@ -147,8 +146,11 @@ class Parts:
             pool.tick()
             pool.refresh(now)
             pool.forget(now, _FORGET_SECONDS)
-        if self.leaving:
-            self.leaving = [pool for pool in self.leaving if pool.in_flight or pool.waiting]
+        for pool, until in list(self.leaving.items()):
+            if now >= until and not pool.in_flight and not pool.waiting:
+                del self.leaving[pool]
+                for source in {i.source for i in pool.instances.values()}:
+                    pool.dropped(source, now)
 
     def instances(self) -> Iterator[Instance]:
         """All there are."""

@@ -81,6 +81,8 @@ class Exchange(Tries):
             return b""
         if link is not None:
             link.write(out)
+            if link.stuck:  # whoever read on did not know
+                self._caller.pause()
             upload.sent()
             if self.phase is SENT:
                 self._expect_answer(now)
@@ -243,10 +245,14 @@ class Exchange(Tries):
         self.answering = True
         self.answered_at = now
         self.due = now + self._front.settings.tunnel_idle
-        self._caller.write(self._front.hop.switching(head) + rest)
-        early = self._caller.early()
-        if early and self._link is not None:
-            self._link.write(early)
+        caller, link = self._caller, self._link
+        caller.write(self._front.hop.switching(head) + rest)
+        early = caller.early()
+        if link is not None:
+            if early:
+                link.write(early)
+            if caller.ended:
+                link.half_close()
 
     # ---- from outside -------------------------------------------------------------------------
 
@@ -258,15 +264,20 @@ class Exchange(Tries):
 
     def caller_half_closed(self) -> bool:
         """The caller will send no more; gives whether it may still want to hear something."""
-        if self.phase is TUNNEL and self._link is not None:
-            self._link.half_close()
+        link = self._link
+        if self.phase is TUNNEL and link is not None:
+            (link.finish if link.ended else link.half_close)()
         return self._received
 
     def link_half_closed(self) -> bool:
-        """The instance will send no more; gives whether it may still want to hear something."""
-        if self.phase is TUNNEL:
-            self._caller.half_close()
-        return self.phase is TUNNEL
+        """The instance will send no more; gives whether it may still want to hear something.
+
+        A tunnel whose two ends have both ended is over: nothing else would ever tell us so.
+        """
+        if self.phase is not TUNNEL or self._caller.ended:
+            return False
+        self._caller.half_close()
+        return True
 
     def hold_back_instance(self, *, stuck: bool) -> None:
         """The caller reads more slowly than the instance answers, or has caught up."""

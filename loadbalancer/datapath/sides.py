@@ -38,6 +38,9 @@ class Side(Protocol):
 
     __slots__ = ()
 
+    ended: bool
+    """It will send no more."""
+
     def write(self, data: bytes) -> None:
         """Sends bytes."""
 
@@ -65,7 +68,10 @@ class CallerSide(Side, Protocol):
     stuck: bool
 
     def early(self) -> bytes:
-        """What was sent after the request and is not served yet: none of it will be a request."""
+        """What was sent after the request and is not served yet: none of it will be a request.
+
+        However much that was, it is read on from now on.
+        """
 
     def done(self, now: float, *, keep: bool) -> None:
         """The answer is complete."""
@@ -92,6 +98,9 @@ class LinkSide(Side, Protocol):
 
     def hand_over(self, asker: Asker) -> None:
         """Another one asks from now on: the answer is for it."""
+
+    def finish(self) -> None:
+        """Ends it in good order: what was written still goes out."""
 
     def release(self, now: float) -> None:
         """Goes back to the pool, unharmed."""

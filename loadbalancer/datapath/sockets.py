@@ -103,8 +103,8 @@ class Caller(Wire, CallerSide):
     request begun while the answers before are not taken. So whoever pipelines costs others nothing.
     """
 
-    __slots__ = ("_backlog", "_busy", "_ended", "_front", "_in_head", "_linger_until",
-                 "_lingering", "_requests", "exchange", "peer", "trusted")  # fmt: skip
+    __slots__ = ("_backlog", "_busy", "_front", "_in_head", "_linger_until", "_lingering",
+                 "_requests", "ended", "exchange", "peer", "trusted")  # fmt: skip
 
     def __init__(self, front: Front, announced: tuple[Address, Address] | None = None) -> None:
         """`announced`: from where and to where, if somebody we trust said so."""
@@ -114,7 +114,7 @@ class Caller(Wire, CallerSide):
         self._backlog = Backlog()
         self._busy = False
         self._in_head = False
-        self._ended = False
+        self.ended = False
         self._lingering = False
         self._linger_until = 0.0
         self.exchange: Exchange | None = None
@@ -183,8 +183,8 @@ class Caller(Wire, CallerSide):
                 continue
             self._in_head = False
             data = self._begin(head, requests.rest)
-            if backlog.size and not data and self.exchange is None:
-                data = backlog.take()
+            if backlog.size and not data and not self.busy:  # not as above: it has changed, which
+                data = backlog.take()  # who compiles this would not believe
         if data and not self._lingering:
             backlog.put_back(data)
         self._busy = False
@@ -193,15 +193,15 @@ class Caller(Wire, CallerSide):
 
     def _rest(self, now: float) -> None:
         """All that came is served, or waits for the caller to take its answers."""
-        if self._ended and not self._backlog.size:
+        if self.ended and not self._backlog.size:
             self._close(now)
         elif not self._reading:
-            self._read_on()
-
-    def _read_on(self) -> None:
-        """Reads more, once little enough waits."""
-        if self._backlog.size <= _HELD:
             self.resume()
+
+    def resume(self) -> None:
+        """Reads again, once little enough waits."""
+        if self._backlog.size <= _HELD:
+            super().resume()
 
     def _await_head(self) -> None:
         """From the first byte of a head on, its last one is due; more bytes give no more time."""
@@ -219,17 +219,22 @@ class Caller(Wire, CallerSide):
             keep = head.keep_alive and head.length == 0 and not front.draining
             self.refuse(NO_ROUTE, head=head, request_id=head.request_id, keep=keep, now=clock())
             return rest
+        if not self._reading:  # what waited may end in the middle of its body
+            self.resume()
         exchange = self.exchange = Exchange(self, front, pool, head, clock())
         rest = exchange.begin(rest)
         while self._backlog.size and exchange.receiving and exchange.phase is not DONE:
-            rest = exchange.receive(self._backlog.take())  # its body came in several pieces
+            full, data = self._backlog.size > _HELD, self._backlog.take()
+            if full:
+                self.resume()
+            rest = exchange.receive(data)  # its body came in several pieces
         return rest
 
     def done(self, now: float, *, keep: bool) -> None:
         """The answer is complete; with `keep` the next request may follow."""
         self.exchange = None
         if not keep:
-            if self._ended:
+            if self.ended:
                 self._close(now)
             else:
                 self._linger(now)
@@ -239,7 +244,7 @@ class Caller(Wire, CallerSide):
             return
         if self._backlog.size:
             self._serve(self._backlog.take())
-        elif self._ended or not self._reading:
+        elif self.ended or not self._reading:
             self._rest(now)
 
     def refuse(
@@ -306,8 +311,10 @@ class Caller(Wire, CallerSide):
         super().drop()
 
     def early(self) -> bytes:
-        """What it sent before it was told that the connection is a tunnel."""
-        return self._backlog.take_all()
+        """What it sent before it was told that this is a tunnel; from now on it is read."""
+        early = self._backlog.take_all()
+        self.resume()
+        return early
 
     @property
     def busy(self) -> bool:
@@ -346,7 +353,7 @@ class Caller(Wire, CallerSide):
 
     def eof_received(self) -> bool:
         """The caller will send no more; it may still want its answer."""
-        self._ended = True
+        self.ended = True
         exchange = self.exchange
         if not (self._backlog.size if exchange is None else exchange.caller_half_closed()):
             return False
@@ -364,7 +371,7 @@ class Caller(Wire, CallerSide):
 class Link(Wire, LinkSide):
     """A connection to an instance: carries one request at a time, and rests in between."""
 
-    __slots__ = ("_answers", "_asker", "_counted", "_instance", "_used", "heard")
+    __slots__ = ("_answers", "_asker", "_counted", "_instance", "_used", "ended", "heard")
 
     def __init__(self, instance: Instance, answers: Answers) -> None:
         super().__init__()
@@ -373,6 +380,7 @@ class Link(Wire, LinkSide):
         self._asker: Asker | None = None
         self._counted = False
         self._used = False
+        self.ended = False
         self.heard = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -419,6 +427,10 @@ class Link(Wire, LinkSide):
     def close(self) -> None:
         """Ends a connection at rest."""
         self._asker = None
+        self.finish()
+
+    def finish(self) -> None:
+        """Ends it in good order: what was written still goes out."""
         if self.transport is not None:
             self.transport.close()
 
@@ -458,6 +470,7 @@ class Link(Wire, LinkSide):
 
     def eof_received(self) -> bool:
         """The instance will send no more; in a tunnel it may still listen."""
+        self.ended = True
         return self._asker is not None and self._asker.link_half_closed()
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -245,7 +245,8 @@ class Tries(Asker):
         else:
             late = Late(self, instance, link)
             self._lates = (*self._lates, late)
-            if not self.pool.settings.retry.hedge:
+            # One that waits for a body would get what is left of it, if it were taken back.
+            if self._asks_leave or not self.pool.settings.retry.hedge:
                 self.drop_late(late, _LATE, now)
             self._link = self.instance = None
             self.pool.retried(instance)

@@ -148,7 +148,8 @@ class Network:
         """Ends what should have happened by now in exchanges."""
         for front in self._all():
             for exchange in [e for e in front.active if e.due <= now]:
-                exchange.expired(now)
+                if exchange.due <= now:  # still: the end of another may have given it a place
+                    exchange.expired(now)
 
     def hurry(self, instance: Instance) -> None:
         """An instance has fallen silent: requests that wait for it look for another one now."""
@@ -161,7 +162,8 @@ class Network:
         """Ends connections that have done nothing for too long."""
         for front in self._all():
             for caller in [c for c in front.callers if c.due <= now]:
-                caller.expired(now)
+                if caller.due <= now:
+                    caller.expired(now)
         for instance in instances:
             for link in [i for i in instance.idle if isinstance(i, Link) and i.due <= now]:
                 link.close()

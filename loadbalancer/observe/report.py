@@ -189,14 +189,25 @@ def exposition(pools: Iterable[Pool], counted: Numbers, now: float) -> str:
     for name, kind, read in _INSTANCE_METRICS:
         lines.append(f"# TYPE balancer_{name} {kind}")
         for pool in pools:
-            for i in pool.instances.values():
-                labels = _labels(pool=pool.name, target=i.name, zone=i.zone)
+            for i, target in _targets(pool):
+                labels = _labels(pool=pool.name, target=target, zone=i.zone)
                 lines.append(f"balancer_{name}{labels} {read(i, now, *_of(counted, pool.name, i))}")
     lines.append("# TYPE balancer_request_seconds histogram")
     for pool in pools:
-        for i in pool.instances.values():
-            lines += _histogram(pool.name, i.name, _of(counted, pool.name, i)[0])
+        for i, target in _targets(pool):
+            lines += _histogram(pool.name, target, _of(counted, pool.name, i)[0])
     return "\n".join(lines) + "\n"
+
+
+def _targets(pool: Pool) -> Iterator[tuple[Instance, str]]:
+    """Each instance and its label: its name, or its address where another one has that name.
+
+    That may be one that has gone and came back elsewhere, or backends that call themselves alike.
+    """
+    taken = set()
+    for instance in sorted(pool.instances.values(), key=lambda i: i.state is State.GONE):
+        yield instance, instance.address if instance.name in taken else instance.name
+        taken.add(instance.name)
 
 
 _POOL_METRICS = (

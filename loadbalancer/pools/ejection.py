@@ -63,12 +63,13 @@ class Ejection:
 
     def _end(self) -> None:
         self.active, self.reason = False, ""
-        self.failures = max(0, self.settings.failures - 1)
+        self.failures = max(1, self.settings.failures - 1)
         self.errors = 0
 
     def doubted(self, now: float) -> bool:
         """Is it back, and has not answered anybody well since?"""
-        return self.failures > 0 and not self.active and self._until <= now < self._doubted_until
+        unproved = self.failures or self.errors
+        return bool(unproved) and not self.active and self._until <= now < self._doubted_until
 
     def check_succeeded(self, now: float) -> bool:
         """An active check was answered well; gives whether that ends the ejection."""

@@ -78,10 +78,14 @@ _CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,15})"
     rb"(?:[ \t]*;[ \t]*" + _TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*"
 ).fullmatch
-# What would change how the message is read or routed has no place after it (RFC 9110, 6.5.1).
+# What would change how the message is read, routed, allowed or cached has no place after it (RFC
+# 9110, 6.5.1, and the list of RFC 7230, 4.1.2): one reader heeds it, another has decided already.
 _NO_TRAILERS = frozenset(
     {b"authorization", b"set-cookie", b"trailer", b"content-type", b"content-encoding", b"host",
-     b"idempotency-key", b"cookie", b"max-forwards", b"cache-control", b"content-range", b"via"}
+     b"idempotency-key", b"cookie", b"max-forwards", b"cache-control", b"content-range", b"via",
+     b"www-authenticate", b"proxy-authenticate", b"if-match", b"if-none-match", b"if-range",
+     b"if-modified-since", b"if-unmodified-since", b"range", b"pragma", b"age", b"date", b"expires",
+     b"location", b"retry-after", b"vary", b"warning"}
 )  # fmt: skip
 
 

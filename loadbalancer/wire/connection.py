@@ -35,7 +35,7 @@ class Requests:
             Reject: with the status to answer; the connection is not usable after it.
         """
         heads = self._heads
-        if not heads.begun:
+        if heads.fresh:
             head = self._again.read(data, parser)
             if head is not None:
                 self.rest = b""

@@ -109,11 +109,14 @@ def connection_options(value: bytes) -> Options:
     """Reads the value of Connection, or the values of several, joined by commas.
 
     Raises:
-        Reject: it names a field that belongs to the message.
+        Reject: it names a field that belongs to the message, or something that is no name: another
+            reader may take `close;a` or `"close"` for the end of the connection.
     """
     members = {member for part in value.lower().split(b",") if (member := part.strip(b" \t"))}
     if not _NEVER_HOP.isdisjoint(members):
         raise bad("Connection names a field that belongs to the message")
+    if not all(map(is_token, members)):
+        raise bad("Connection is not a list of tokens")
     return Options(
         b"close" in members,
         b"keep-alive" in members,

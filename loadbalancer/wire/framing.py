@@ -47,9 +47,7 @@ def framing(head: ResponseHead, minor: int, limits: Limits, lines: Lines) -> Fra
     """Decides for an answer to a caller of HTTP/1.`minor`: HTTP/1.0 knows no chunks."""
     modern = minor == 1
     if head.bodyless or head.length == 0:
-        if head.chunked and modern:
-            return Framing(None, chunked=True, wraps=False, by_close=False)
-        return _WHOLE
+        return _WHOLE  # without the coding that it might have had: some would wait for its chunks
     if head.length is not None:
         return Framing(LengthBody(head.length), chunked=False, wraps=False, by_close=False)
     body: Body = ChunkedBody(limits, lines, decode=not modern) if head.chunked else UntilClose()

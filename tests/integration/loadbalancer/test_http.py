@@ -118,6 +118,21 @@ async def test_pipelined_requests_are_answered_in_order(cluster: Start) -> None:
     assert order == list(range(30))
 
 
+async def test_pipelined_requests_may_end_where_what_waits_is_cut(cluster: Start) -> None:
+    """It is kept in pieces of 16 KiB."""
+    made = cluster(1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", made.port)
+    writer.write(request(start="GET /sleep/0.2 HTTP/1.1"))
+    await asyncio.sleep(0.05)
+    one = b"GET /%b HTTP/1.1\r\nHost: shop.example\r\n\r\n"
+    writer.write(one % (b"x" * (64 - len(one % b""))) * 1_000)
+    writer.write_eof()
+    async with asyncio.timeout(10):
+        got = await reader.read()
+    writer.close()
+    assert got.count(b"HTTP/1.1 200 ") == 1_001
+
+
 async def test_pipelined_requests_without_a_route_do_not_pile_up(cluster: Start) -> None:
     made = cluster(1, route='path = "/api/", ')
     got = await talk(made.port, request(start="GET /no HTTP/1.1") * 3000)
@@ -261,6 +276,9 @@ async def test_an_upgrade_becomes_a_tunnel(cluster: Start) -> None:
     writer.write_eof()
     assert await reader.read() == b""
     writer.close()
+    await asyncio.to_thread(
+        wait_until, lambda: made.state()["in_flight"] == 0, "the tunnel is over"
+    )
 
 
 async def test_an_upgrade_that_is_not_allowed_is_not_passed_on(cluster: Start) -> None:

@@ -32,6 +32,7 @@ class Side:
         self.sent = b""
         self.did: list[str] = []
         self.stuck = False
+        self.ended = False
 
     def write(self, data: bytes) -> None:
         self.sent += data
@@ -84,6 +85,9 @@ class Link(Side):
 
     def hand_over(self, asker: Asker) -> None:
         self.asker = asker
+
+    def finish(self) -> None:
+        self.did.append("finish")
 
     def release(self, now: float) -> None:
         self.did.append("release")

@@ -7,7 +7,7 @@ import pytest
 
 from loadbalancer.config.config import parse
 from loadbalancer.parts import Parts
-from loadbalancer.pools.instance import Listing
+from loadbalancer.pools.instance import Listing, State
 
 BASE = """
 [listeners.l]
@@ -88,13 +88,24 @@ async def test_a_pool_that_goes_finishes_what_was_begun(script: Script) -> None:
     old = script.parts.pools["p"]
     old.in_flight = 1
     script.become(BASE.replace("pools.p]", "pools.q]").replace('"p"', '"q"'))
-    assert script.parts.leaving == [old]
-    assert {i.listing for i in old.instances.values()} == {Listing.DROPPED}
-    script.parts.tick(1.0)
-    assert script.parts.leaving == [old]
+    (until,) = script.parts.leaving.values()
+    script.parts.tick(until + 1)
+    assert list(script.parts.leaving) == [old]
+    assert old.usable  # for who waits for a place, and for another try
     old.in_flight = 0
-    script.parts.tick(2.0)
-    assert script.parts.leaving == []
+    script.parts.tick(until + 2)
+    assert not script.parts.leaving
+    assert {i.state for i in old.instances.values()} == {State.GONE}
+
+
+async def test_a_pool_that_goes_is_there_for_a_body_that_is_on_its_way(script: Script) -> None:
+    old = script.parts.pools["p"]
+    script.become(BASE.replace("pools.p]", "pools.q]").replace('"p"', '"q"'))
+    (until,) = script.parts.leaving.values()
+    script.parts.tick(until - 1)
+    assert old.usable
+    script.parts.tick(until)
+    assert not old.usable
 
 
 async def test_a_listener_stays_while_its_name_and_address_do(script: Script) -> None:

@@ -82,6 +82,16 @@ def test_with_expect_the_instance_is_asked_whether_it_wants_a_long_body(make: Ma
     assert link.sent.endswith(b"hi")
 
 
+def test_who_was_read_on_by_mistake_is_held_back_again(make: Make) -> None:
+    script = make()
+    script.ask(LONG, start=POST)
+    script.exchange.receive(b"x" * 70_000)
+    script.connect().stuck = True
+    script.caller.did.clear()
+    script.exchange.receive(b"x")
+    assert script.caller.did == ["pause"]
+
+
 def test_a_hung_instance_does_not_keep_a_long_body_waiting(make: Make) -> None:
     script = make()
     script.ask(LONG, EXPECT, KEY, start=POST)
@@ -218,11 +228,43 @@ def test_a_tunnel(make: Make) -> None:
     assert link.sent.endswith(b"there")
     script.exchange.answer_data(b"!")
     assert script.caller.sent.endswith(b"hi!")
-    assert script.exchange.caller_half_closed()
     assert script.exchange.link_half_closed()
+    assert script.caller.did == ["half close"]
     script.exchange.link_lost()
     assert script.caller.did == ["half close", "close"]
     assert script.settled
+
+
+def test_a_tunnel_is_over_when_both_ends_have_ended(make: Make) -> None:
+    for first in ("caller", "link"):
+        script = make()
+        script.ask(b"Connection: Upgrade", b"Upgrade: websocket")
+        link = script.connect()
+        script.answer(b"Connection: Upgrade", b"Upgrade: websocket", status=101)
+        if first == "caller":
+            script.caller.ended = True
+            assert script.exchange.caller_half_closed()
+            assert link.did == ["half close"]
+            assert not script.exchange.link_half_closed()  # its connection is closed by that
+        else:
+            link.ended = True
+            assert script.exchange.link_half_closed()
+            assert script.exchange.caller_half_closed()
+            assert link.did == ["finish"]
+        script.exchange.link_lost(broken=False)
+        assert script.caller.did[-1] == "close"
+        assert script.settled
+
+
+def test_an_instance_is_told_of_an_end_that_came_before_the_tunnel(make: Make) -> None:
+    script = make()
+    script.ask(b"Connection: Upgrade", b"Upgrade: websocket")
+    link = script.connect()
+    script.caller.ended = True
+    assert script.exchange.caller_half_closed()
+    assert link.did == []
+    script.answer(b"Connection: Upgrade", b"Upgrade: websocket", status=101)
+    assert link.did == ["half close"]
 
 
 def test_what_came_before_a_tunnel_goes_into_it(make: Make) -> None:

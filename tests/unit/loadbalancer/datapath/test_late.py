@@ -229,3 +229,18 @@ def test_a_pool_that_takes_two_seconds_is_left_alone_as_soon_as_that_is_known(ma
         script.pool.tick()
     assert script.pool.budget.retries == 1
     assert script.settled
+
+
+def test_who_was_asked_for_leave_and_is_late_is_not_waited_for(make: Make) -> None:
+    """Its share of the body would have gone to the other one."""
+    script = hedged(
+        make, 2, b"Expect: 100-continue", b"Content-Length: 100000", start=b"PUT / HTTP/1.1"
+    )
+    first, second = script.links
+    assert first.did == ["drop"]
+    assert script.answer(status=100)
+    script.exchange.receive(b"x" * 70_000)
+    script.exchange.link_lost()
+    assert script.caller.did == ["502 instance-failed, close"]
+    assert (first.sent.count(b"x" * 100), second.sent.count(b"x" * 100)) == (0, 700)
+    assert script.settled

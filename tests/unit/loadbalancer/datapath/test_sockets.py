@@ -12,7 +12,7 @@ from loadbalancer.datapath.routes import Route, Routes
 from loadbalancer.datapath.settings import FrontSettings
 from loadbalancer.datapath.sockets import Caller
 from loadbalancer.pools.pool import Pool
-from loadbalancer.pools.settings import PoolSettings
+from loadbalancer.pools.settings import PoolSettings, RetrySettings
 from loadbalancer.wire.canonical import Hop
 
 
@@ -106,6 +106,40 @@ def test_who_does_not_take_answers_has_no_more_requests_served(scene: Scene) -> 
     scene.caller.resume_writing()
     assert scene.statuses() == [503] * 4001
     assert scene.transport.did == ["pause", "resume"]
+
+
+def test_what_waited_may_end_in_the_middle_of_a_body(scene: Scene) -> None:
+    scene.caller.pause_writing()
+    post = b"POST /api/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nnine"
+    scene.caller.data_received(GET * 3000 + post)
+    assert scene.transport.did == ["pause"]
+    scene.caller.resume_writing()
+    assert scene.statuses() == [503] * 3000
+    assert scene.transport.did == ["pause", "resume"]
+    scene.caller.data_received(b" more")
+    assert scene.statuses() == [503] * 3001
+
+
+def test_more_than_may_wait_may_be_the_beginning_of_one_body(scene: Scene) -> None:
+    pool = scene.front.routes.match(b"x", b"/api/")
+    assert pool is not None
+    pool.settings = PoolSettings("p", retry=RetrySettings(keep_body=1_000_000))
+    scene.caller.pause_writing()
+    post = b"POST /api/ HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
+    scene.caller.data_received(post + b"x" * 150_000)
+    scene.caller.resume_writing()
+    assert scene.transport.did == ["pause", "resume"]
+    scene.caller.data_received(b"x" * 50_000)
+    assert scene.statuses() == [503]
+
+
+def test_a_request_on_its_way_lets_no_more_be_read_than_may_wait(scene: Scene) -> None:
+    scene.caller.data_received(b"POST /api/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+    scene.caller.pause_writing()
+    scene.caller.data_received(b"x" * 9 + GET * 3000)
+    assert scene.transport.did == ["pause"]
+    scene.caller.resume()  # as an exchange does once its body goes out
+    assert scene.transport.did == ["pause"]
 
 
 def test_requests_come_whole_whatever_pieces_they_waited_in(scene: Scene) -> None:
@@ -213,3 +247,11 @@ def test_a_storm_of_errors_is_not_logged_whole(monkeypatch: pytest.MonkeyPatch) 
     scene.front.tick()
     scene.caller.data_received(GET)
     assert len(logged) == 51
+
+
+def test_who_sent_much_before_a_tunnel_is_read_on(scene: Scene) -> None:
+    scene.caller.pause_writing()
+    scene.caller.data_received(b"x" * 100_000)
+    assert scene.transport.did == ["pause"]
+    assert scene.caller.early() == b"x" * 100_000
+    assert scene.transport.did == ["pause", "resume"]

@@ -46,6 +46,23 @@ def test_who_is_back_and_answers_well_is_as_good_as_any() -> None:
     assert not ejection.failed()
 
 
+def test_who_is_back_and_answers_with_an_error_is_doubted_still() -> None:
+    ejection = Ejection(SETTINGS)
+    ejection.eject("why", now=100)
+    ejection.check_succeeded(105)
+    assert not ejection.erred()
+    assert ejection.doubted(106)
+
+
+def test_who_is_back_is_doubted_also_where_one_failure_is_enough() -> None:
+    ejection = Ejection(EjectSettings(failures=1))
+    ejection.eject("why", now=100)
+    ejection.check_succeeded(105)
+    assert ejection.doubted(106)
+    ejection.fine()
+    assert not ejection.doubted(106)
+
+
 def test_doubt_lasts_as_long_as_the_ejection_did() -> None:
     ejection = Ejection(SETTINGS)
     ejection.eject("why", now=100)

@@ -175,3 +175,12 @@ def test_an_interim_answer_is_not_what_the_next_one_is_held_against() -> None:
         assert head is not None
         assert head.status == 103
         assert answers.rest == interim
+
+
+def test_an_empty_line_before_each_head_is_passed_over_however_it_comes() -> None:
+    """Some clients end a body with one that does not belong to it (RFC 9112, section 2.2)."""
+    requests, parser = Requests(LIMITS), RequestParser(LIMITS)
+    raw = b"\r\n".join([*BASES[0], b"", b""])
+    for _ in range(4):
+        assert requests.read(raw, parser) is not None
+        assert requests.read(b"\r\n", parser) is None

@@ -32,7 +32,8 @@ def test_ways(lines: list[bytes], minor: int, chunked: bool, wraps: bool, by_clo
 @pytest.mark.parametrize(
     ("status", "lines", "method"),
     [(204, [], b"GET"), (304, [b"Content-Length: 5"], b"GET"), (200, [], b"HEAD"),
-     (200, [b"Content-Length: 0"], b"GET")],
+     (200, [b"Content-Length: 0"], b"GET"), (304, [b"Transfer-Encoding: chunked"], b"GET"),
+     (200, [b"Transfer-Encoding: chunked"], b"HEAD")],
 )  # fmt: skip
 def test_no_body(status: int, lines: list[bytes], method: bytes) -> None:
     head = ResponseParser(LIMITS).parse([b"HTTP/1.1 %d X" % status, *lines], method)

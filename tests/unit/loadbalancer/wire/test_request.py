@@ -129,6 +129,9 @@ REJECTED = [
     ("a lookalike of who asked", get(b"X_Forwarded-For: 1.1.1.1"), 400),
     # 7.6.1 of RFC 9110: Connection
     ("Connection names Host", get(b"Connection: close, Host"), 400),
+    ("Connection names no field", get(b"Connection: close;a"), 400),
+    ("Connection in quotes", get(b'Connection: "close"'), 400),
+    ("Connection without a comma", get(b"Connection: keep-alive close"), 400),
     ("Connection names Content-Length", post(b"Content-Length: 5", b"Connection: content-length"),
      400),
     ("Connection names the coding",

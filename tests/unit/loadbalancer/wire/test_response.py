@@ -44,6 +44,7 @@ REJECTED = [
     ("gzip as coding", (b"Transfer-Encoding: gzip, chunked",), b"HTTP/1.1 200 OK"),
     ("identity", (b"Transfer-Encoding: identity",), b"HTTP/1.1 200 OK"),
     ("chunked in HTTP/1.0", (b"Transfer-Encoding: chunked",), b"HTTP/1.0 200 OK"),
+    ("Connection names no field", (b"Connection: close;a",), b"HTTP/1.1 200 OK"),
     ("Connection names the length", (b"Connection: content-length",), b"HTTP/1.1 200 OK"),
     ("too many fields", (b"A: b",) * 101, b"HTTP/1.1 200 OK"),
 ]
