@@ -11,12 +11,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from operator import eq
 from typing import Final
 
 from loadbalancer.wire.fields import KEY, MAX_FORWARDS, PLAIN, REQUEST_ID, value_line
 from loadbalancer.wire.reject import Reject
 from loadbalancer.wire.request import (
+    Like,
     RequestHead,
     RequestParser,
     is_request_id,
@@ -32,6 +35,7 @@ _BYTES: Final = 4_096
 _MISSES: Final = 16
 """After so many heads in a row that were another kind, this connection's are not compared."""
 _NOWHERE: Final = -1
+_ID_AT: Final = len("X-Request-Id: ")
 
 
 class Again:
@@ -68,16 +72,19 @@ class Again:
         before = self._head
         if before is None or parser is not self._parser or len(data) > parser.fitting:
             return None
+        frame = self._frame
+        if frame is not None:  # there have been no misses since it is
+            head = frame.read(data, before)
+            if head is not None:
+                return head
         if data == self._raw:
             return before
-        head = self._frame.read(data, before) if self._frame is not None else None
-        if head is None:
-            if not data.endswith(_END):
-                return None
-            try:
-                head = self._compare(data.split(_CRLF), before, parser)
-            except Reject:
-                return None
+        if not data.endswith(_END):
+            return None
+        try:
+            head = self._compare(data.split(_CRLF), before, parser)
+        except Reject:
+            return None
         self._misses = 0 if head else self._misses + 1
         return head
 
@@ -112,7 +119,7 @@ class Again:
         if varied != self._varied or self._frame is None:
             self._varied = varied
             self._frame = self._frame_of(sorted(varied), before)
-        return before.but(method, target, plain, request_id)
+        return Like(before, method, target, plain, request_id)
 
     def _take_apart(self, head: RequestHead, parser: RequestParser) -> list[bytes]:
         """Finds out what may change; nothing, if the last head means more than its lines say."""
@@ -130,19 +137,25 @@ class Again:
             self._lines = [b""]  # of no other head
         return self._lines
 
-    def _frame_of(self, varied: list[int], before: RequestHead) -> Frame:
+    def _frame_of(self, varied: list[int], before: RequestHead) -> Frame | None:
         """The blocks between these lines, as they come and as they are passed on."""
+        if not before.minor:
+            return None
         gaps: list[Gap] = []
         places = [self._places[at] for at in varied]
         passed = _Blocks(before.plain, places)
+        named = _NOWHERE
         begin = 1
         for at in varied:
             name = self._names[at] + b" "
             block = b"".join(line + _CRLF for line in self._lines[begin:at]) + name
             place = passed.of(self._places[at])
-            gaps.append((block, len(block), len(name), self._kinds[at], place))
+            value = value_line
+            if self._kinds[at] == REQUEST_ID:
+                value, named = request_id_line, place
+            gaps.append((block, len(block), len(name), value, place))
             begin = at + 1
-        return Frame(gaps, _CRLF.join(self._lines[begin:]), passed.blocks)
+        return Frame(gaps, _CRLF.join(self._lines[begin:]), passed.blocks, named)
 
 
 class _Blocks:
@@ -169,47 +182,47 @@ class _Blocks:
         return self._places[place]
 
 
-Gap = tuple[bytes, int, int, int, int]
+Gap = tuple[bytes, int, int, Callable[[bytes, int], re.Match[bytes] | None], int]
 """A line that varies (a mere tuple is taken apart quickest):
 
 1. the block of bytes before its value, from the last line that varies on,
 2. the block's size,
 3. the length of the line's name with colon and space, at the end of the block,
-4. the kind of the field,
+4. what matches such a value, to the end of its line,
 5. the place of the line in what is passed on.
 """
 
 
 class Frame:
-    """A head with gaps for the values that vary."""
+    """A head of HTTP/1.1 with gaps for the values that vary."""
 
-    __slots__ = ("_gaps", "_plain", "_tail")
+    __slots__ = ("_gaps", "_named", "_plain", "_tail")
 
-    def __init__(self, gaps: list[Gap], tail: bytes, plain: list[bytes]) -> None:
+    def __init__(self, gaps: list[Gap], tail: bytes, plain: list[bytes], named: int) -> None:
+        """`named`: the place of an X-Request-Id that varies, or nowhere."""
         self._gaps = gaps
         self._tail = tail
         self._plain = plain
+        self._named = named
 
     def read(self, data: bytes, before: RequestHead) -> RequestHead | None:
         """The head, if only method, path and these values differ, and each is as it is written."""
         start = usual_start(data)
-        if start is None or not before.minor:
+        if start is None:
             return None
         at = start.end()
         plain = self._plain.copy()
-        request_id = before.request_id
-        for block, size, name, kind, place in self._gaps:
+        for block, size, name, value, place in self._gaps:
             if not data.startswith(block, at):
                 return None
             at += size
-            value = (request_id_line if kind == REQUEST_ID else value_line)(data, at)
-            if value is None:
+            match = value(data, at)
+            if match is None:
                 return None
-            after = value.end()
-            plain[place] = data[at - name : after - 2]
-            if kind == REQUEST_ID:
-                request_id = data[at : after - 2]
-            at = after
+            begin, at = at - name, match.end()
+            plain[place] = data[begin : at - 2]
         if data[at:] != self._tail:
             return None
-        return before.but(start[1], start[2], plain, request_id)
+        named = self._named
+        request_id = before.request_id if named < 0 else plain[named][_ID_AT:]
+        return Like(before, start[1], start[2], plain, request_id)
