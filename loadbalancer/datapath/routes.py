@@ -25,8 +25,8 @@ class Routes:
 
     def __init__(self, routes: Sequence[Route], pools: dict[str, Pool]) -> None:
         self._table = [
-            (r.host.lower().encode(), r.path.encode(), r.path.rstrip("/").encode() + b"/",
-             pools[r.pool])
+            (r.host.lower().encode(), r.path.encode() if r.path != "/" else b"",
+             r.path.rstrip("/").encode() + b"/", pools[r.pool])
             for r in routes
         ]  # fmt: skip
 
@@ -41,7 +41,7 @@ class Routes:
         for wanted, own, below, pool in self._table:
             if wanted and wanted != host:
                 continue
-            if own == b"/":
+            if not own:  # any path
                 return pool
             path = path or target.partition(b"?")[0]
             if path == own or path.startswith(below):

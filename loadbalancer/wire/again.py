@@ -41,8 +41,8 @@ _ID_AT: Final = len("X-Request-Id: ")
 class Again:
     """The last head of a connection, and what of it may change."""
 
-    __slots__ = ("_frame", "_head", "_kinds", "_lines", "_misses", "_names", "_parser", "_places",
-                 "_raw", "_varied")  # fmt: skip
+    __slots__ = ("_head", "_kinds", "_lines", "_misses", "_names", "_parser", "_places",
+                 "_raw", "_varied", "frame")  # fmt: skip
 
     def __init__(self) -> None:
         self._raw = b""
@@ -56,11 +56,12 @@ class Again:
         self._places: list[int] = []  # in what is passed on; NOWHERE if it is more than a value
         # Once it is known which lines differ:
         self._varied: set[int] = set()
-        self._frame: Frame | None = None
+        self.frame: Frame | None = None
+        """To be asked first."""
 
     def remember(self, raw: bytes, head: RequestHead, parser: RequestParser) -> None:
         """The parser read this head: the next one may be like it."""
-        self._lines, self._frame = [], None
+        self._lines, self.frame = [], None
         self._varied.clear()
         if len(raw) <= _BYTES and self._misses < _MISSES:
             self._raw, self._head, self._parser = raw, head, parser
@@ -72,11 +73,6 @@ class Again:
         before = self._head
         if before is None or parser is not self._parser or len(data) > parser.fitting:
             return None
-        frame = self._frame
-        if frame is not None:  # there have been no misses since it is
-            head = frame.read(data, before)
-            if head is not None:
-                return head
         if data == self._raw:
             return before
         if not data.endswith(_END):
@@ -116,9 +112,9 @@ class Again:
         method, target, minor = start_line(lines[0])
         if minor != before.minor or not target.startswith(b"/"):
             return None
-        if varied != self._varied or self._frame is None:
+        if varied != self._varied or self.frame is None:
             self._varied = varied
-            self._frame = self._frame_of(sorted(varied), before)
+            self.frame = self._frame_of(sorted(varied), before, parser)
         return Like(before, method, target, plain, request_id)
 
     def _take_apart(self, head: RequestHead, parser: RequestParser) -> list[bytes]:
@@ -137,7 +133,9 @@ class Again:
             self._lines = [b""]  # of no other head
         return self._lines
 
-    def _frame_of(self, varied: list[int], before: RequestHead) -> Frame | None:
+    def _frame_of(
+        self, varied: list[int], before: RequestHead, parser: RequestParser
+    ) -> Frame | None:
         """The blocks between these lines, as they come and as they are passed on."""
         if not before.minor:
             return None
@@ -155,7 +153,8 @@ class Again:
                 value, named = request_id_line, place
             gaps.append((block, len(block), len(name), value, place))
             begin = at + 1
-        return Frame(gaps, _CRLF.join(self._lines[begin:]), passed.blocks, named)
+        tail = _CRLF.join(self._lines[begin:])
+        return Frame(before, parser, gaps, tail, passed.blocks, named)
 
 
 class _Blocks:
@@ -196,19 +195,29 @@ Gap = tuple[bytes, int, int, Callable[[bytes, int], re.Match[bytes] | None], int
 class Frame:
     """A head of HTTP/1.1 with gaps for the values that vary."""
 
-    __slots__ = ("_gaps", "_named", "_plain", "_tail")
+    __slots__ = ("_before", "_gaps", "_named", "_parser", "_plain", "_tail")
 
-    def __init__(self, gaps: list[Gap], tail: bytes, plain: list[bytes], named: int) -> None:
+    def __init__(  # noqa: PLR0917 - made in one place
+        self,
+        before: RequestHead,
+        parser: RequestParser,
+        gaps: list[Gap],
+        tail: bytes,
+        plain: list[bytes],
+        named: int,
+    ) -> None:
         """`named`: the place of an X-Request-Id that varies, or nowhere."""
+        self._before = before
+        self._parser = parser
         self._gaps = gaps
         self._tail = tail
         self._plain = plain
         self._named = named
 
-    def read(self, data: bytes, before: RequestHead) -> RequestHead | None:
+    def read(self, data: bytes, parser: RequestParser) -> RequestHead | None:
         """The head, if only method, path and these values differ, and each is as it is written."""
         start = usual_start(data)
-        if start is None:
+        if start is None or parser is not self._parser or len(data) > parser.fitting:
             return None
         at = start.end()
         plain = self._plain.copy()
@@ -223,6 +232,6 @@ class Frame:
             plain[place] = data[begin : at - 2]
         if data[at:] != self._tail:
             return None
-        named = self._named
+        before, named = self._before, self._named
         request_id = before.request_id if named < 0 else plain[named][_ID_AT:]
         return Like(before, start[1], start[2], plain, request_id)

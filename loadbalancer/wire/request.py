@@ -65,6 +65,7 @@ class RequestHead:
         length: bytes of the body; 0 without one, None if it is chunked.
         forwarded: canonical lines of the caller's own claims about who asked before it.
         keyed: it carries an Idempotency-Key.
+        repeatable: a second run of it does no harm.
         timeout_ms: what is left of the caller's patience, if it said so.
     """
 
@@ -80,6 +81,7 @@ class RequestHead:
         "method",
         "minor",
         "plain",
+        "repeatable",
         "request_id",
         "target",
         "timeout_ms",
@@ -96,6 +98,7 @@ class RequestHead:
         self.length: int | None = 0
         self.keep_alive = minor == 1
         self.keyed = False
+        self.repeatable = method in _IDEMPOTENT
         self.expects_continue = False
         self.upgrade = b""
         self.request_id = b""
@@ -112,11 +115,6 @@ class RequestHead:
     def path(self) -> bytes:
         """The target without its query."""
         return self.target.partition(b"?")[0]
-
-    @property
-    def repeatable(self) -> bool:
-        """Does a second run of it no harm?"""
-        return self.keyed or self.method in _IDEMPOTENT
 
 
 class Like(RequestHead):
@@ -144,7 +142,8 @@ class Like(RequestHead):
         self.host_name = other.host_name
         self.length = other.length
         self.keep_alive = other.keep_alive
-        self.keyed = other.keyed
+        self.keyed = keyed = other.keyed
+        self.repeatable = keyed or method in _IDEMPOTENT
         self.expects_continue = other.expects_continue
         self.upgrade = other.upgrade
         self.timeout_ms = other.timeout_ms
@@ -193,6 +192,7 @@ class RequestParser:
         plain, special = self.lines.sort(lines[1:])
         head = RequestHead(method, target, minor, plain)
         _interpret(head, special)
+        head.repeatable = head.keyed or method in _IDEMPOTENT
         upgrades = self._upgrades
         if head.upgrade and upgrades is not None and head.upgrade.lower() not in upgrades:
             head.upgrade = b""
