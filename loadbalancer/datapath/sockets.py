@@ -191,10 +191,8 @@ class Caller(Wire, CallerSide):
                     self.resume()
                 exchange = self.exchange = Exchange(self, front, pool, head, clock())
                 data = exchange.begin(requests.rest)
-                if backlog.size:
-                    data = self._go_on(exchange, data)
-            if backlog.size and not data and not self.busy:  # not as above: it has changed, which
-                data = backlog.take()  # who compiles this would not believe
+            if backlog.size:
+                data = self._go_on(data)
         if data and not self._lingering:
             backlog.put_back(data)
         self._busy = False
@@ -226,14 +224,16 @@ class Caller(Wire, CallerSide):
         keep = head.keep_alive and head.length == 0 and not front.draining
         self.refuse(NO_ROUTE, head=head, request_id=head.request_id, keep=keep, now=clock())
 
-    def _go_on(self, exchange: Exchange, rest: bytes) -> bytes:
-        """With what waits of its body; gives what is left to be read as the next request."""
-        while self._backlog.size and exchange.receiving and exchange.phase is not DONE:
-            full, data = self._backlog.size > _HELD, self._backlog.take()
+    def _go_on(self, rest: bytes) -> bytes:
+        """With what waits, the body at first; gives what is to be read as the next request."""
+        exchange, backlog = self.exchange, self._backlog
+        while exchange is not None and exchange.receiving and backlog.size:
+            full, data = backlog.size > _HELD, backlog.take()
             if full:
                 self.resume()
-            rest = exchange.receive(data)  # its body came in several pieces
-        return rest
+            rest = exchange.receive(data)
+            exchange = self.exchange
+        return rest or (backlog.take() if exchange is None else b"")
 
     def done(self, now: float, keep: bool) -> None:
         """The answer is complete; with `keep` the next request may follow."""

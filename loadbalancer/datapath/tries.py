@@ -138,8 +138,10 @@ class Tries(Asker):
                 instance = pool.first(now, self.tie, False)
         if self._seconds <= 0:
             self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
-        elif instance is not None:
-            self.place_found(instance, now)
+        elif instance is not None:  # as `place_found`, without the call
+            self.placed_at = now
+            pool.in_flight += 1
+            self._try(instance, now, False)
         elif not pool.usable:
             self._give_up(problems.NO_INSTANCE)
         elif len(pool.waiting) >= pool.settings.max_waiting:
