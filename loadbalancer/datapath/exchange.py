@@ -150,8 +150,12 @@ class Exchange(Tries):
         if len(rest) != head.length or head.bodyless:
             self._begin_answer(head, rest, now)
             return False
-        connection = b"close" if not self._keep else b"" if self.head.minor else b"keep-alive"
-        self._caller.write(front.hop.response(head, False, connection) + rest)
+        hop = front.hop
+        if head.writer is hop and self._keep and self.head.minor:  # as `response`, without the call
+            self._caller.write(head.written + rest)
+        else:
+            connection = b"close" if not self._keep else b"" if self.head.minor else b"keep-alive"
+            self._caller.write(hop.response(head, False, connection) + rest)
         self._complete(now)
         return False
 

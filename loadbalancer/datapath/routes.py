@@ -25,10 +25,13 @@ class Routes:
 
     def __init__(self, routes: Sequence[Route], pools: dict[str, Pool]) -> None:
         self._table = [
-            (r.host.lower().encode(), r.path.encode() if r.path != "/" else b"",
-             r.path.rstrip("/").encode() + b"/", pools[r.pool])
+            (r.host.lower().encode(), r.path.encode(), r.path.rstrip("/").encode() + b"/",
+             pools[r.pool])
             for r in routes
         ]  # fmt: skip
+        takes_all = bool(routes) and not routes[0].host and routes[0].path == "/"
+        self.all = pools[routes[0].pool] if takes_all else None
+        """Where every request goes, if the first route takes them all."""
 
     def match(self, host: bytes, target: bytes) -> Pool | None:
         """The pool for a request, None if no route leads anywhere.
@@ -41,7 +44,7 @@ class Routes:
         for wanted, own, below, pool in self._table:
             if wanted and wanted != host:
                 continue
-            if not own:  # any path
+            if own == b"/":
                 return pool
             path = path or target.partition(b"?")[0]
             if path == own or path.startswith(below):

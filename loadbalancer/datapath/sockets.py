@@ -182,7 +182,8 @@ class Caller(Wire, CallerSide):
                 data = backlog.take()
                 continue
             self._in_head = False
-            pool = front.routes.match(head.host_name, head.target)
+            routes = front.routes
+            pool = routes.all or routes.match(head.host_name, head.target)
             if pool is None:
                 self._no_route(head)
                 data = requests.rest

@@ -37,8 +37,7 @@ class Requests:
         heads, again = self._heads, self._again
         if heads.fresh:
             frame = again.frame
-            head = frame.read(data, parser) if frame is not None else None
-            if head is None:
+            if frame is None or (head := frame.read(data, parser)) is None:
                 head = again.read(data, parser)
             if head is not None:
                 self.rest = b""
