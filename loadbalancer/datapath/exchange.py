@@ -24,7 +24,7 @@ from loadbalancer.pools.affinity import Tie
 from loadbalancer.pools.retry import Failure
 from loadbalancer.wire.body import Body, UntilClose
 from loadbalancer.wire.canonical import CONTINUE
-from loadbalancer.wire.framing import AT_ONCE, Framing, framing
+from loadbalancer.wire.framing import Framing, framing
 from loadbalancer.wire.reject import Reject
 from loadbalancer.wire.response import CONTINUING, FINAL, SWITCHING, ResponseHead
 
@@ -106,7 +106,7 @@ class Exchange(Tries):
             self._try_failed(Failure.STALE if stale else Failure.RESET, now)
         elif self.phase is TUNNEL:
             self._end(now)
-            self._caller.done(now, keep=False)
+            self._caller.done(now, False)
         elif (
             not broken and self._framing is not None and isinstance(self._framing.body, UntilClose)
         ):
@@ -128,46 +128,56 @@ class Exchange(Tries):
 
     def answer(self, head: ResponseHead, rest: bytes) -> bool:
         """The head of an answer came, and bytes after it. Gives whether another head follows."""
-        caller, front, minor = self._caller, self._front, self.head.minor
-        if head.status < FINAL:
+        status, instance = head.status, self.instance
+        if status < FINAL:
             return self._interim(head, rest)
         now = clock()
-        instance = self.instance
-        seldom = head.status >= SERVER_ERROR or self._lates or self.tie is not None
-        if instance is not None and (instance.ejection.failures or instance.ejection.errors):
-            seldom = True
-        if seldom:
+        if status >= SERVER_ERROR or self._lates or self.tie is not None or (
+            instance is not None and (instance.ejection.failures or instance.ejection.errors)
+        ):  # fmt: skip
             accepted = self._accept(head, now)
             if accepted is None:
                 return False
             head = accepted
+        self.status = status
+        self.answered_at = now
+        self._reusable = head.keep_alive
+        front, upload = self._front, self._upload
+        if front.draining:
+            self._keep = False
+        if upload is not None and not upload.done:
+            self._keep = self._reusable = False
+        if len(rest) != head.length or head.bodyless:
+            self._begin_answer(head, rest, now)
+            return False
+        hop = front.hop
+        if head.writer is hop and self._keep and self.head.minor:  # as `response`, without the call
+            self._caller.write(head.written + rest)
+        else:
+            connection = b"close" if not self._keep else b"" if self.head.minor else b"keep-alive"
+            self._caller.write(hop.response(head, False, connection) + rest)
+        self._complete(now)
+        return False
+
+    def _begin_answer(self, head: ResponseHead, rest: bytes, now: float) -> None:
+        """Not all of it came with its head, or the head is all there is."""
+        caller, front, minor = self._caller, self._front, self.head.minor
         self.phase = ANSWERING
         self.answering = True
-        self.answered_at = now
-        self.status = head.status
-        if len(rest) == head.length and not head.bodyless:
-            way = AT_ONCE
-        else:
-            way = framing(head, minor, front.limits, front.trailers)
-        self._framing = way
-        received = self._upload is None or self._upload.done
-        self._keep = self._keep and received and not way.by_close and not front.draining
-        self._reusable = head.keep_alive and received
+        way = self._framing = framing(head, minor, front.limits, front.trailers)
+        if way.by_close:
+            self._keep = False
         if caller.stuck and self._link is not None:
             self._link.pause()
         connection = b"close" if not self._keep else b"" if minor else b"keep-alive"
         data = front.hop.response(head, way.chunked, connection)
-        if way is AT_ONCE:
-            caller.write(data + rest)
-            self._complete(now)
-        elif way.body is None:
+        if way.body is None:
             caller.write(data)
             # One that sends the body all the same would answer the next caller with it.
             self._reusable = self._reusable and not (rest or head.chunked or head.length)
             self._complete(now)
         else:
             self._pass_back(way, way.body, rest, data, now)
-        return False
 
     def _interim(self, head: ResponseHead, rest: bytes) -> bool:
         if head.status == SWITCHING:
@@ -293,13 +303,14 @@ class Exchange(Tries):
 
     def _complete(self, now: float) -> None:
         """The whole answer was passed back."""
-        if self.instance is not None:
-            self.instance.meter.observe(now - self.sent_at)
-        link, self._link = self._link, None
+        instance, link = self.instance, self._link
+        if instance is not None:
+            instance.meter.observe(now - self.sent_at)
+        self._link = None
         if link is not None:
             if self._reusable:
                 link.release(now)
             else:
                 link.drop()
         self._account(now)
-        self._caller.done(now, keep=self._keep)
+        self._caller.done(now, self._keep)

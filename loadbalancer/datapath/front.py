@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import ssl
+from collections import defaultdict
 from collections.abc import Callable
 from time import time
 from typing import TYPE_CHECKING, Final, Protocol
@@ -72,7 +73,7 @@ class Front:
         self.draining = False
         self.rejected = 0
         """Requests that reached no pool: not understood, too big, without a route."""
-        self.statuses: dict[int, int] = {}
+        self.statuses: defaultdict[int, int] = defaultdict(int)
         """Answers by status."""
         self.tunnels: dict[str, int] = {}
         """Connections in mode tcp that are over, by how they ended."""
@@ -122,7 +123,7 @@ class Front:
     def ended(self, exchange: Tries, now: float) -> None:
         """Every exchange comes by here once."""
         status = exchange.status
-        self.statuses[status] = self.statuses.get(status, 0) + 1
+        self.statuses[status] += 1
         if status >= _SERVER_ERROR:
             exchange.pool.errors += 1
         sample = self.settings.access_log_sample

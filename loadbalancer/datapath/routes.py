@@ -29,6 +29,9 @@ class Routes:
              pools[r.pool])
             for r in routes
         ]  # fmt: skip
+        takes_all = bool(routes) and not routes[0].host and routes[0].path == "/"
+        self.all = pools[routes[0].pool] if takes_all else None
+        """Where every request goes, if the first route takes them all."""
 
     def match(self, host: bytes, target: bytes) -> Pool | None:
         """The pool for a request, None if no route leads anywhere.

@@ -73,7 +73,7 @@ class CallerSide(Side, Protocol):
         However much that was, it is read on from now on.
         """
 
-    def done(self, now: float, *, keep: bool) -> None:
+    def done(self, now: float, keep: bool) -> None:
         """The answer is complete."""
 
     def refuse(

@@ -182,9 +182,18 @@ class Caller(Wire, CallerSide):
                 data = backlog.take()
                 continue
             self._in_head = False
-            data = self._begin(head, requests.rest)
-            if backlog.size and not data and not self.busy:  # not as above: it has changed, which
-                data = backlog.take()  # who compiles this would not believe
+            routes = front.routes
+            pool = routes.all or routes.match(head.host_name, head.target)
+            if pool is None:
+                self._no_route(head)
+                data = requests.rest
+            else:
+                if not self._reading:  # what waited may end in the middle of its body
+                    self.resume()
+                exchange = self.exchange = Exchange(self, front, pool, head, clock())
+                data = exchange.begin(requests.rest)
+            if backlog.size:
+                data = self._go_on(data)
         if data and not self._lingering:
             backlog.put_back(data)
         self._busy = False
@@ -209,28 +218,25 @@ class Caller(Wire, CallerSide):
             self._in_head = True
             self.due = clock() + self._front.settings.head
 
-    def _begin(self, head: RequestHead, rest: bytes) -> bytes:
-        """Gives what is left to be read as the next request."""
+    def _no_route(self, head: RequestHead) -> None:
         front = self._front
-        pool = front.routes.match(head.host_name, head.target)
-        if pool is None:
-            front.rejected += 1
-            # Without a route there is nowhere to put a body: the connection ends with the answer.
-            keep = head.keep_alive and head.length == 0 and not front.draining
-            self.refuse(NO_ROUTE, head=head, request_id=head.request_id, keep=keep, now=clock())
-            return rest
-        if not self._reading:  # what waited may end in the middle of its body
-            self.resume()
-        exchange = self.exchange = Exchange(self, front, pool, head, clock())
-        rest = exchange.begin(rest)
-        while self._backlog.size and exchange.receiving and exchange.phase is not DONE:
-            full, data = self._backlog.size > _HELD, self._backlog.take()
+        front.rejected += 1
+        # Without a route there is nowhere to put a body: the connection ends with the answer.
+        keep = head.keep_alive and head.length == 0 and not front.draining
+        self.refuse(NO_ROUTE, head=head, request_id=head.request_id, keep=keep, now=clock())
+
+    def _go_on(self, rest: bytes) -> bytes:
+        """With what waits, the body at first; gives what is to be read as the next request."""
+        exchange, backlog = self.exchange, self._backlog
+        while exchange is not None and exchange.receiving and backlog.size:
+            full, data = backlog.size > _HELD, backlog.take()
             if full:
                 self.resume()
-            rest = exchange.receive(data)  # its body came in several pieces
-        return rest
+            rest = exchange.receive(data)
+            exchange = self.exchange
+        return rest or (backlog.take() if exchange is None else b"")
 
-    def done(self, now: float, *, keep: bool) -> None:
+    def done(self, now: float, keep: bool) -> None:
         """The answer is complete; with `keep` the next request may follow."""
         self.exchange = None
         if not keep:
@@ -271,7 +277,7 @@ class Caller(Wire, CallerSide):
                 with_body=head is None or head.method != b"HEAD",
             )
         )
-        self.done(now, keep=keep)
+        self.done(now, keep)
 
     def _linger(self, now: float) -> None:
         """Ends our side; the caller's bytes are thrown away until it has ended its own."""
@@ -446,13 +452,10 @@ class Link(Wire, LinkSide):
             return
         answers, method = self._answers, asker.head.method
         try:
-            head = answers.read(data, method)
-            while head is not None:
-                rest = answers.rest
-                interim = asker.answer(head, rest)
-                if not interim:
+            while data and (head := answers.read(data, method)) is not None:
+                data = answers.rest
+                if not asker.answer(head, data):  # it was no interim one
                     return
-                head = answers.read(rest, method) if rest else None
         except Reject:
             asker.nonsense()
 

@@ -62,14 +62,14 @@ class Tries(Asker):
         dialing: ends the attempt to open a connection; None if there is none.
         past: tries that ended without being the answer: instance, outcome, seconds.
         admitted_at: when it was received as far as it had to be; as all that follow, 0 before.
-        placed_at: when it got its place in the pool.
+        placed_at: when it got its place in the pool; 0 if it has none.
         tried_at: when the last try began.
         sent_at: when that was sent.
         answered_at: when the head of its answer came.
     """
 
     __slots__ = (
-        "_admitted", "_asks_leave", "_caller", "_deadline", "_failures", "_framing", "_front",
+        "_asks_leave", "_caller", "_deadline", "_failures", "_framing", "_front",
         "_head_bytes", "_keep", "_lates", "_link", "_reusable", "_seconds", "_upload",
         "admitted_at", "answered_at", "answering", "began", "dialing", "due", "head", "instance",
         "past", "phase", "placed_at", "pool", "repeatable", "request_id", "sent_at", "status",
@@ -100,7 +100,6 @@ class Tries(Asker):
             self._seconds = min(self._seconds, head.timeout_ms / 1000)
         self._deadline = 0.0
         self._head_bytes = b""
-        self._admitted = False
         self._asks_leave = False
         """Its body, too long to be kept, comes once the instance says 100."""
         self._link: LinkSide | None = None
@@ -116,10 +115,9 @@ class Tries(Asker):
 
     def _admit(self, now: float) -> None:
         """The pool takes it, or lets it wait for a place, or is full."""
-        pool, settings = self.pool, self.pool.settings
+        pool, caller, front, head = self.pool, self._caller, self._front, self.head
         self.admitted_at = now
         self._deadline = now + self._seconds
-        caller, front, head = self._caller, self._front, self.head
         if not self.request_id:
             self.request_id = front.hop.request_id()
         self._head_bytes = front.hop.request(
@@ -134,23 +132,27 @@ class Tries(Asker):
             self.tie = pool.affinity.read(head, self.client)
         instance = None
         if pool.in_flight < pool.limit:
-            instance = pool.first(now, self.tie, self.repeatable)
+            if self.repeatable:  # as `first`, without the call
+                instance = pool.pick((), self.tie)
+            else:
+                instance = pool.first(now, self.tie, False)
         if self._seconds <= 0:
             self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
-        elif instance is not None:
-            self.place_found(instance, now)
+        elif instance is not None:  # as `place_found`, without the call
+            self.placed_at = now
+            pool.in_flight += 1
+            self._try(instance, now, False)
         elif not pool.usable:
             self._give_up(problems.NO_INSTANCE)
-        elif len(pool.waiting) >= settings.max_waiting:
+        elif len(pool.waiting) >= pool.settings.max_waiting:
             self._give_up(problems.TOO_MANY_WAIT)
         else:
             self.phase = WAITING
-            self.due = min(now + settings.max_wait, self._deadline)
+            self.due = min(now + pool.settings.max_wait, self._deadline)
             pool.waiting.append(self)
 
     def place_found(self, instance: Instance, now: float) -> None:
         """There is a place for it in the pool, on this instance."""
-        self._admitted = True
         self.placed_at = now
         self.pool.in_flight += 1
         self._try(instance, now, False)
@@ -178,14 +180,15 @@ class Tries(Asker):
         self.sent_at = now
         self.phase = SENT
         data = self._head_bytes + _last_lines(int((self._deadline - now) * 1000))
-        if self._upload is not None:
-            data += self._upload.send()
+        upload = self._upload
+        if upload is not None:
+            data += upload.send()
             self._caller.resume()
         link.carry(self, data)
         self._expect_answer(now)
 
     def _expect_answer(self, now: float) -> None:
-        upload, instance = self._upload, self.instance
+        upload = self._upload
         if upload is not None:
             if not (upload.done or self._asks_leave):
                 self._expect_body(now)
@@ -193,11 +196,12 @@ class Tries(Asker):
             if not upload.whole:  # patience with the answer begins when a long body ends
                 self.due = self._deadline = now + self._seconds
                 return
-        self.due = self._deadline
+        due, instance = self._deadline, self.instance
         if instance is not None and self.repeatable:
             late = now + instance.patience
-            if late < self.due and self.tries < self.pool.settings.retry.tries:
-                self.due = late
+            if late < due and self.tries < self.pool.settings.retry.tries:
+                due = late
+        self.due = due
 
     @property
     def _received(self) -> bool:
@@ -448,13 +452,14 @@ class Tries(Asker):
 
     def _account(self, now: float) -> None:
         """Nothing of it is under way any more."""
-        pool = self.pool
-        if self.instance is not None:
-            self.instance.in_flight -= 1
+        front, instance = self._front, self.instance
+        if instance is not None:
+            instance.in_flight -= 1
         self.phase = DONE
-        self._front.active.discard(self)
-        self._front.ended(self, now)
-        if self._admitted:
+        front.active.discard(self)
+        front.ended(self, now)
+        if self.placed_at:
+            pool = self.pool
             pool.in_flight -= 1
             if pool.waiting:
                 pool.serve_waiting(now)

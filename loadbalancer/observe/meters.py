@@ -18,10 +18,9 @@ _WINDOW = 10
 class Meter:
     """Requests, errors and how long they took, for ever and in the last ten seconds."""
 
-    __slots__ = ("_marks", "counts", "errors", "requests", "retries", "seconds")
+    __slots__ = ("_marks", "counts", "errors", "retries", "seconds")
 
     def __init__(self) -> None:
-        self.requests = 0
         self.errors = 0
         self.retries = 0
         self.seconds = 0.0
@@ -31,9 +30,13 @@ class Meter:
 
     def observe(self, seconds: float) -> None:
         """A request ended after so long."""
-        self.requests += 1
         self.seconds += seconds
         self.counts[bisect_left(BOUNDS, seconds)] += 1
+
+    @property
+    def requests(self) -> int:
+        """How many have ended."""
+        return sum(self.counts)
 
     def tick(self) -> None:
         """To be called once a second."""

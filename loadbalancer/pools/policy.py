@@ -48,8 +48,8 @@ class RoundRobin:
         """The next one that was not tried and has fewer than `most` requests in flight."""
         order = self._order
         for _step in order:
-            self.turn += 1
-            instance = order[self.turn % len(order)]
+            turn = self.turn = self.turn + 1
+            instance = order[turn % len(order)]
             if instance.in_flight < most and instance not in tried:
                 return instance
         return None

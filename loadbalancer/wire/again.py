@@ -11,12 +11,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from operator import eq
 from typing import Final
 
 from loadbalancer.wire.fields import KEY, MAX_FORWARDS, PLAIN, REQUEST_ID, value_line
 from loadbalancer.wire.reject import Reject
 from loadbalancer.wire.request import (
+    Like,
     RequestHead,
     RequestParser,
     is_request_id,
@@ -32,13 +35,14 @@ _BYTES: Final = 4_096
 _MISSES: Final = 16
 """After so many heads in a row that were another kind, this connection's are not compared."""
 _NOWHERE: Final = -1
+_ID_AT: Final = len("X-Request-Id: ")
 
 
 class Again:
     """The last head of a connection, and what of it may change."""
 
-    __slots__ = ("_frame", "_head", "_kinds", "_lines", "_misses", "_names", "_parser", "_places",
-                 "_raw", "_varied")  # fmt: skip
+    __slots__ = ("_head", "_kinds", "_lines", "_misses", "_names", "_parser", "_places",
+                 "_raw", "_varied", "frame")  # fmt: skip
 
     def __init__(self) -> None:
         self._raw = b""
@@ -52,11 +56,12 @@ class Again:
         self._places: list[int] = []  # in what is passed on; NOWHERE if it is more than a value
         # Once it is known which lines differ:
         self._varied: set[int] = set()
-        self._frame: Frame | None = None
+        self.frame: Frame | None = None
+        """To be asked first."""
 
     def remember(self, raw: bytes, head: RequestHead, parser: RequestParser) -> None:
         """The parser read this head: the next one may be like it."""
-        self._lines, self._frame = [], None
+        self._lines, self.frame = [], None
         self._varied.clear()
         if len(raw) <= _BYTES and self._misses < _MISSES:
             self._raw, self._head, self._parser = raw, head, parser
@@ -70,14 +75,12 @@ class Again:
             return None
         if data == self._raw:
             return before
-        head = self._frame.read(data, before) if self._frame is not None else None
-        if head is None:
-            if not data.endswith(_END):
-                return None
-            try:
-                head = self._compare(data.split(_CRLF), before, parser)
-            except Reject:
-                return None
+        if not data.endswith(_END):
+            return None
+        try:
+            head = self._compare(data.split(_CRLF), before, parser)
+        except Reject:
+            return None
         self._misses = 0 if head else self._misses + 1
         return head
 
@@ -109,10 +112,10 @@ class Again:
         method, target, minor = start_line(lines[0])
         if minor != before.minor or not target.startswith(b"/"):
             return None
-        if varied != self._varied or self._frame is None:
+        if varied != self._varied or self.frame is None:
             self._varied = varied
-            self._frame = self._frame_of(sorted(varied), before)
-        return before.but(method, target, plain, request_id)
+            self.frame = self._frame_of(sorted(varied), before, parser)
+        return Like(before, method, target, plain, request_id)
 
     def _take_apart(self, head: RequestHead, parser: RequestParser) -> list[bytes]:
         """Finds out what may change; nothing, if the last head means more than its lines say."""
@@ -130,19 +133,28 @@ class Again:
             self._lines = [b""]  # of no other head
         return self._lines
 
-    def _frame_of(self, varied: list[int], before: RequestHead) -> Frame:
+    def _frame_of(
+        self, varied: list[int], before: RequestHead, parser: RequestParser
+    ) -> Frame | None:
         """The blocks between these lines, as they come and as they are passed on."""
+        if not before.minor:
+            return None
         gaps: list[Gap] = []
         places = [self._places[at] for at in varied]
         passed = _Blocks(before.plain, places)
+        named = _NOWHERE
         begin = 1
         for at in varied:
             name = self._names[at] + b" "
             block = b"".join(line + _CRLF for line in self._lines[begin:at]) + name
             place = passed.of(self._places[at])
-            gaps.append((block, len(block), len(name), self._kinds[at], place))
+            value = value_line
+            if self._kinds[at] == REQUEST_ID:
+                value, named = request_id_line, place
+            gaps.append((block, len(block), len(name), value, place))
             begin = at + 1
-        return Frame(gaps, _CRLF.join(self._lines[begin:]), passed.blocks)
+        tail = _CRLF.join(self._lines[begin:])
+        return Frame(before, parser, gaps, tail, passed.blocks, named)
 
 
 class _Blocks:
@@ -169,47 +181,57 @@ class _Blocks:
         return self._places[place]
 
 
-Gap = tuple[bytes, int, int, int, int]
+Gap = tuple[bytes, int, int, Callable[[bytes, int], re.Match[bytes] | None], int]
 """A line that varies (a mere tuple is taken apart quickest):
 
 1. the block of bytes before its value, from the last line that varies on,
 2. the block's size,
 3. the length of the line's name with colon and space, at the end of the block,
-4. the kind of the field,
+4. what matches such a value, to the end of its line,
 5. the place of the line in what is passed on.
 """
 
 
 class Frame:
-    """A head with gaps for the values that vary."""
+    """A head of HTTP/1.1 with gaps for the values that vary."""
 
-    __slots__ = ("_gaps", "_plain", "_tail")
+    __slots__ = ("_before", "_gaps", "_named", "_parser", "_plain", "_tail")
 
-    def __init__(self, gaps: list[Gap], tail: bytes, plain: list[bytes]) -> None:
+    def __init__(  # noqa: PLR0917 - made in one place
+        self,
+        before: RequestHead,
+        parser: RequestParser,
+        gaps: list[Gap],
+        tail: bytes,
+        plain: list[bytes],
+        named: int,
+    ) -> None:
+        """`named`: the place of an X-Request-Id that varies, or nowhere."""
+        self._before = before
+        self._parser = parser
         self._gaps = gaps
         self._tail = tail
         self._plain = plain
+        self._named = named
 
-    def read(self, data: bytes, before: RequestHead) -> RequestHead | None:
+    def read(self, data: bytes, parser: RequestParser) -> RequestHead | None:
         """The head, if only method, path and these values differ, and each is as it is written."""
         start = usual_start(data)
-        if start is None or not before.minor:
+        if start is None or parser is not self._parser or len(data) > parser.fitting:
             return None
         at = start.end()
         plain = self._plain.copy()
-        request_id = before.request_id
-        for block, size, name, kind, place in self._gaps:
+        for block, size, name, value, place in self._gaps:
             if not data.startswith(block, at):
                 return None
             at += size
-            value = (request_id_line if kind == REQUEST_ID else value_line)(data, at)
-            if value is None:
+            match = value(data, at)
+            if match is None:
                 return None
-            after = value.end()
-            plain[place] = data[at - name : after - 2]
-            if kind == REQUEST_ID:
-                request_id = data[at : after - 2]
-            at = after
+            begin, at = at - name, match.end()
+            plain[place] = data[begin : at - 2]
         if data[at:] != self._tail:
             return None
-        return before.but(start[1], start[2], plain, request_id)
+        before, named = self._before, self._named
+        request_id = before.request_id if named < 0 else plain[named][_ID_AT:]
+        return Like(before, start[1], start[2], plain, request_id)

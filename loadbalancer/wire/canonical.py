@@ -15,6 +15,7 @@ from loadbalancer.wire.request import RequestHead
 from loadbalancer.wire.response import NO_CONTENT, ResponseHead
 
 _CRLF: Final = b"\r\n"
+_MEMO: Final = 1_024
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -27,6 +28,8 @@ class Hop:
         self.tell_time(time())
         self.scheme = scheme.encode()
         self._tell = Teller(self.scheme)
+        self._known: dict[tuple[bytes, bytes, int], bytes] = {}
+        """What `_learn` gave for a caller and a host, some of it."""
         self._ids = secrets.token_hex(4).encode()
         self._count = 0
 
@@ -58,7 +61,7 @@ class Hop:
             trusted: what the peer says of who asked before it is kept and added to.
             asks_leave: the body comes once the instance has said 100.
         """
-        host = head.host or fallback_host
+        host, minor = head.host or fallback_host, head.minor
         lines = [
             b"%b %b HTTP/1.1\r\nHost: %b" % (head.method, head.target, host),
             *head.plain,
@@ -67,9 +70,10 @@ class Hop:
             lines.append(b"X-Request-Id: " + request_id)
         if trusted and (head.forwarded_for or head.forwarded):
             lines += self._tell.further(head, peer, host)
+            lines.append(self._via[minor])
         else:
-            lines.append(self._tell.known.get((peer, host)) or self._tell.first(peer, host))
-        lines.append(self._via[head.minor])
+            known = self._known.get((peer, host, minor))
+            lines.append(known or self._learn(peer, host, minor))
         if head.length is None:
             lines.append(b"Transfer-Encoding: chunked")
         elif head.length or head.method in (b"POST", b"PUT", b"PATCH"):
@@ -79,6 +83,14 @@ class Hop:
         if head.upgrade:
             lines.append(b"Connection: Upgrade\r\nUpgrade: " + head.upgrade)
         return _CRLF.join(lines)
+
+    def _learn(self, peer: bytes, host: bytes, minor: int) -> bytes:
+        """What is added to nearly all heads, and is the same for the same caller and host."""
+        if len(self._known) >= _MEMO:
+            self._known.clear()
+        lines = self._tell.first(peer, host) + _CRLF + self._via[minor]
+        self._known[peer, host, minor] = lines
+        return lines
 
     def response(self, head: ResponseHead, chunked: bool, connection: bytes) -> bytes:
         """The head of an answer. `connection` is the Connection field's value, or empty."""

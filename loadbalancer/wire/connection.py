@@ -34,9 +34,11 @@ class Requests:
         Raises:
             Reject: with the status to answer; the connection is not usable after it.
         """
-        heads = self._heads
+        heads, again = self._heads, self._again
         if heads.fresh:
-            head = self._again.read(data, parser)
+            frame = again.frame
+            if frame is None or (head := frame.read(data, parser)) is None:
+                head = again.read(data, parser)
             if head is not None:
                 self.rest = b""
                 return head
@@ -44,7 +46,7 @@ class Requests:
         if raw is None:
             return None
         head = parser.read(raw)
-        self._again.remember(raw, head, parser)
+        again.remember(raw, head, parser)
         self.rest = heads.rest
         return head
 
@@ -52,12 +54,13 @@ class Requests:
 class Answers:
     """Of an instance. `rest` is what came after the last head."""
 
-    __slots__ = ("_head", "_heads", "_parser", "_raw", "rest")
+    __slots__ = ("_head", "_heads", "_parser", "_raw", "_size", "rest")
 
     def __init__(self, limits: Limits, parser: ResponseParser) -> None:
         self._heads = HeadReader(limits)
         self._parser = parser
         self._raw = b""
+        self._size = 0
         self._head: ResponseHead | None = None
         """The last one, if it was final: within a second the next is often the same."""
         self.rest = b""
@@ -70,13 +73,13 @@ class Answers:
         """
         heads, last, body = self._heads, self._head, method != b"HEAD"
         if last is not None and body and data.startswith(self._raw) and not heads.begun:
-            self.rest = data[len(self._raw) :]
+            self.rest = data[self._size :]
             return last
         raw = heads.cut(data)
         if raw is None:
             return None
         head = self._parser.read(raw, method)
         if body and head.status >= FINAL and len(raw) <= _KEPT_BYTES:
-            self._raw, self._head = raw, head
+            self._raw, self._size, self._head = raw, len(raw), head
         self.rest = heads.rest
         return head

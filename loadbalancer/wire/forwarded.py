@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from loadbalancer.wire.request import RequestHead
 
 EVERYBODY = ("0.0.0.0/0", "::/0")
-_MEMO = 1_024
 
 
 class Trust:
@@ -48,22 +47,17 @@ class Trust:
 
 
 class Teller:
-    """Writes the lines that tell who asked. Those for untrusted callers repeat: they are kept."""
+    """Writes the lines that tell who asked."""
 
-    __slots__ = ("_scheme", "known")
+    __slots__ = ("_scheme",)
 
     def __init__(self, scheme: bytes) -> None:
         self._scheme = scheme
-        self.known: dict[tuple[bytes, bytes], bytes] = {}
-        """What `first` gave for a caller and a host, some of it."""
 
     def first(self, peer: bytes, host: bytes) -> bytes:
         """The lines for a request that begins with this caller, as far as is known."""
-        if len(self.known) >= _MEMO:
-            self.known.clear()
         lines = b"X-Forwarded-For: " + peer, *self._own(host), self._element(peer, host)
-        known = self.known[peer, host] = b"\r\n".join(lines)
-        return known
+        return b"\r\n".join(lines)
 
     def further(self, head: RequestHead, peer: bytes, host: bytes) -> list[bytes]:
         """The lines for a request that a trusted caller passed on."""

@@ -39,8 +39,6 @@ class Framing:
 
 
 _WHOLE: Final = Framing(None, chunked=False, wraps=False, by_close=False)
-AT_ONCE: Final = Framing(None, chunked=False, wraps=False, by_close=False)
-"""The body has a length, and all of it came with the head."""
 
 
 def framing(head: ResponseHead, minor: int, limits: Limits, lines: Lines) -> Framing:

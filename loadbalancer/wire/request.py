@@ -33,8 +33,8 @@ from loadbalancer.wire.limits import Limits
 from loadbalancer.wire.reject import Reject, bad
 
 # RFC 3986, and in the query what browsers leave as it is (URL standard, query percent-encode set).
-_PATH = rb"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*"
-_QUERY = rb"(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@%/?\[\]{}|^`\\]*)?"
+_PATH = rb"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*+"
+_QUERY = rb"(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@%/?\[\]{}|^`\\]*+)?+"
 _TARGET = re.compile(_PATH + _QUERY).fullmatch
 _METHODS = rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)"
 usual_start = re.compile(_METHODS + rb" (" + _PATH + _QUERY + rb") HTTP/1\.1\r\n").match
@@ -65,6 +65,7 @@ class RequestHead:
         length: bytes of the body; 0 without one, None if it is chunked.
         forwarded: canonical lines of the caller's own claims about who asked before it.
         keyed: it carries an Idempotency-Key.
+        repeatable: a second run of it does no harm.
         timeout_ms: what is left of the caller's patience, if it said so.
     """
 
@@ -80,6 +81,7 @@ class RequestHead:
         "method",
         "minor",
         "plain",
+        "repeatable",
         "request_id",
         "target",
         "timeout_ms",
@@ -96,18 +98,13 @@ class RequestHead:
         self.length: int | None = 0
         self.keep_alive = minor == 1
         self.keyed = False
+        self.repeatable = method in _IDEMPOTENT
         self.expects_continue = False
         self.upgrade = b""
         self.request_id = b""
         self.timeout_ms: int | None = None
         self.forwarded_for = b""
         self.forwarded: list[bytes] | None = None
-
-    def but(
-        self, method: bytes, target: bytes, plain: list[bytes], request_id: bytes
-    ) -> RequestHead:
-        """The same with another method and path, and other values of fields that are passed on."""
-        return _Like(self, method, target, plain, request_id)
 
     @property
     def lines(self) -> list[bytes]:
@@ -119,14 +116,12 @@ class RequestHead:
         """The target without its query."""
         return self.target.partition(b"?")[0]
 
-    @property
-    def repeatable(self) -> bool:
-        """Does a second run of it no harm?"""
-        return self.keyed or self.method in _IDEMPOTENT
 
+class Like(RequestHead):
+    """The same as another, with a method, path, and values of fields passed on of its own.
 
-class _Like(RequestHead):
-    """Another one, but for these. Each attribute is set once: that is a tenth of a microsecond."""
+    Each attribute is set once: that is a tenth of a microsecond.
+    """
 
     __slots__ = ()
 
@@ -147,7 +142,8 @@ class _Like(RequestHead):
         self.host_name = other.host_name
         self.length = other.length
         self.keep_alive = other.keep_alive
-        self.keyed = other.keyed
+        self.keyed = keyed = other.keyed
+        self.repeatable = keyed or method in _IDEMPOTENT
         self.expects_continue = other.expects_continue
         self.upgrade = other.upgrade
         self.timeout_ms = other.timeout_ms
@@ -196,6 +192,7 @@ class RequestParser:
         plain, special = self.lines.sort(lines[1:])
         head = RequestHead(method, target, minor, plain)
         _interpret(head, special)
+        head.repeatable = head.keyed or method in _IDEMPOTENT
         upgrades = self._upgrades
         if head.upgrade and upgrades is not None and head.upgrade.lower() not in upgrades:
             head.upgrade = b""

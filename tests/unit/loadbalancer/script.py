@@ -59,7 +59,7 @@ class Caller(Side):
     def early(self) -> bytes:
         return self.waiting
 
-    def done(self, now: float, *, keep: bool) -> None:
+    def done(self, now: float, keep: bool) -> None:
         self.did.append("keep" if keep else "close")
 
     def refuse(

@@ -37,3 +37,9 @@ def test_by_path(target: bytes, found: bool) -> None:
 )  # fmt: skip
 def test_by_host(host: bytes, target: bytes, pool: str | None) -> None:
     assert MESH.match(host, target) is (POOLS[pool] if pool else None)
+
+
+def test_a_first_route_that_takes_everything_is_known() -> None:
+    assert Routes([Route("rest"), Route("orders", host="orders")], POOLS).all is POOLS["rest"]
+    for routes in ([], [Route("rest", host="x")], [Route("rest", path="/a"), Route("rest")]):
+        assert Routes(routes, POOLS).all is None

@@ -41,6 +41,14 @@ def test_a_request_without_an_id_gets_one_and_no_two_the_same() -> None:
     assert forward(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").count(b"X-Request-Id: ") == 1
 
 
+def test_what_is_kept_of_callers_and_hosts_does_not_grow() -> None:
+    hop, head = Hop("lb"), RequestParser(Limits()).parse([b"GET / HTTP/1.1", b"Host: x"])
+    for n in range(5_000):
+        asked = hop.request(head, b"i", b"peer-%d" % n, b"")
+        assert b"\r\nX-Forwarded-For: peer-%d\r\n" % n in asked
+    assert len(hop._known) <= 1_024
+
+
 def test_http_1_0_without_host_gets_the_pools_name() -> None:
     assert b"\r\nHost: pool\r\n" in forward(b"GET / HTTP/1.0\r\n\r\n")
 
