@@ -122,8 +122,8 @@ def _late_rebalance(_: str) -> None:
 
 def _unkeyed_retry(program: str) -> None:
     if program == "balancer":
-        head = "loadbalancer.wire.request:RequestHead"
-        _replace(head, "repeatable", lambda _: property(lambda _self: True))
+        methods = {b"POST", b"PATCH"}
+        _replace("loadbalancer.wire.request", "_IDEMPOTENT", lambda safe: safe | methods)
         return
 
     def make(add: Any) -> Any:
