@@ -87,13 +87,16 @@ class End(asyncio.Protocol):
         return transport.can_write_eof()  # a TLS connection cannot be half closed
 
     def connection_lost(self, error: Exception | None) -> None:
-        """It has gone: in good order, or broken."""
+        """It has gone: in good order, or broken, which the other end is to see as well.
+
+        An end in order might make whole what was cut off.
+        """
         self.transport = None
         if self.other is not None:
             if error is None:
                 self.other.close()
             else:
-                self.other.abort()
+                self.other.reset()
         self.tunnel.end_lost()
 
     @property
@@ -109,6 +112,12 @@ class End(asyncio.Protocol):
     def abort(self) -> None:
         """At once."""
         if self.transport is not None:
+            self.transport.abort()
+
+    def reset(self) -> None:
+        """At once, and not as if all had been said."""
+        if self.transport is not None:
+            forget_unsent(self.transport)
             self.transport.abort()
 
 

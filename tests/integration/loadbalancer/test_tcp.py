@@ -4,6 +4,7 @@ import asyncio
 import errno
 import http.client
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 
@@ -51,6 +52,28 @@ async def tunnel(cluster: Start) -> AsyncIterator[Callable[..., object]]:
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """All of it, and only when all of it has come."""
     writer.write(await reader.read())
+    writer.close()
+
+
+async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Half of it, and when that was heard of, a reset."""
+    writer.write(b"half")
+    await reader.read(1)
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
+
+
+async def test_an_instance_that_breaks_off_does_not_look_as_if_all_had_been_said(
+    tunnel: Callable[..., Awaitable[Cluster]],
+) -> None:
+    made = await tunnel(break_off)
+    reader, writer = await asyncio.open_connection("127.0.0.1", made.port)
+    async with asyncio.timeout(10):
+        assert await reader.readexactly(4) == b"half"
+        writer.write(b".")
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
     writer.close()
 
 
