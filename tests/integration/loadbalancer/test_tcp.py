@@ -20,8 +20,15 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @asynccontextmanager
 async def serving(serve: Serve) -> AsyncIterator[int]:
-    """A server in this process; gives its port."""
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    """A server in this process; gives its port. What still stands at its end is closed with it."""
+
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(served, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
