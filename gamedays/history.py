@@ -96,6 +96,11 @@ class Operation:
         """How long its client waited."""
         return self.known_at - self.begin
 
+    @property
+    def status(self) -> int:
+        """HTTP's, of an answer that was written down; 0 if there was none."""
+        return int((self.answered or {}).get("status", 0))
+
 
 class History:
     """All records of a run in the order of time, and what they say."""

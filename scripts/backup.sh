@@ -7,16 +7,13 @@ set -euo pipefail
 umask 077  # passwords' hashes and all orders are in it
 
 readonly STALL_SECONDS=${STALL_SECONDS:-60}
-# Asked inside the member; Patroni answers 200 if its Postgres is the synchronous standby.
-readonly PROBE='exec 3<>/dev/tcp/127.0.0.1/8008; printf "GET /synchronous HTTP/1.0\r\n\r\n" >&3
-  read -rt 2 _ status _ <&3; [ "$status" = 200 ]'
 
 # member: who is to be read. The synchronous standby has all that was acknowledged; any other one may
 # be behind by as much as it missed.
 member() {
   local zone
   for zone in c b a; do
-    if docker compose exec -T "postgres-$zone" bash -c "$PROBE" >/dev/null 2>&1; then
+    if patroni_agrees "postgres-$zone" /synchronous 2; then
       echo "postgres-$zone"
       return
     fi

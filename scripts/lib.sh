@@ -65,3 +65,9 @@ run_tool() {
 
 # Removes images of ours that a newer build has replaced and that nothing uses.
 drop_replaced_images() { docker image prune --force --filter label=holdfast.image >/dev/null; }
+
+# patroni_agrees SERVICE PATH SECONDS: whether Patroni, asked inside that member, answers 200 in time.
+patroni_agrees() {
+  local ask='exec 3<>/dev/tcp/127.0.0.1/8008; printf "GET '"$2"' HTTP/1.0\r\n\r\n" >&3'
+  docker compose exec -T "$1" bash -c "$ask; read -rt $3 _ status _ <&3; "'[ "$status" = 200 ]' >/dev/null 2>&1
+}

@@ -41,7 +41,7 @@ def acknowledged(history: History) -> Verdict:
     for operation in _asks(history):
         asked.add(operation.key)
         refused.discard(operation.key)
-        if operation.outcome == "fail" and _status(operation) not in _NOT_ABOUT_IT:
+        if operation.outcome == "fail" and operation.status not in _NOT_ABOUT_IT:
             refused.add(operation.key)
         if operation.ok:
             order = operation.answered["order"]
@@ -118,7 +118,3 @@ def _others(row: dict[str, Any], operations: list[Operation]) -> str:
             what for what, (want, has) in wanted.items() if None not in (want, has) and want != has
         }
     return ", ".join(sorted(found))
-
-
-def _status(operation: Operation) -> int:
-    return int((operation.answered or {}).get("status", 0))

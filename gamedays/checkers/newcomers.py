@@ -18,7 +18,7 @@ def newcomers(history: History) -> Verdict:
     Invalid if one was told so, or if none got an account: then nothing was tested.
     """
     operations = history.of(NEWCOMER)
-    twice = [o.key for o in operations if o.answered and o.answered.get("status") == 409]  # noqa: PLR2004
+    twice = [o.key for o in operations if o.status == 409]  # noqa: PLR2004
     findings = [f"the account of {email} was asked for twice" for email in twice]
     known = sum(o.ok for o in operations)
     if not known:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gamedays.history import History, Operation
+from gamedays.history import History
 from gamedays.verdict import Checker, Verdict, judge
 
 _UNAVAILABLE = 503
@@ -29,8 +29,8 @@ def refusals(kind: str, bound_s: float) -> Checker:
             for operation in history.under_load
             if operation.kind == kind and operation.outcome == "info"
         ]
-        refused = [o for o in unserved if _status(o) == _UNAVAILABLE]
-        hung = [o for o in unserved if _status(o) in (0, *_ERRORS) and o.seconds > bound_s]
+        refused = [o for o in unserved if o.status == _UNAVAILABLE]
+        hung = [o for o in unserved if o.status in (0, *_ERRORS) and o.seconds > bound_s]
         slowest = max((operation.seconds for operation in refused), default=0.0)
         silent = sum(operation.answered.get("retry_after", 0) is None for operation in refused)
         findings = []
@@ -48,7 +48,3 @@ def refusals(kind: str, bound_s: float) -> Checker:
         )
 
     return check
-
-
-def _status(operation: Operation) -> int:
-    return int((operation.answered or {}).get("status", 0))

@@ -313,10 +313,8 @@ class Tunnel:
         self.due = now + idle
         left = self._caller.unsent + self._link.unsent
         if self._left is not None and left >= self._left:
-            for end in (self._caller, self._link):  # which the kernel would keep for minutes
-                if end.transport is not None:
-                    forget_unsent(end.transport)
-            self.drop()
+            for end in (self._link, self._caller):  # which the kernel would keep for minutes
+                end.reset()
             return
         self._left = left
         self._caller.close()
