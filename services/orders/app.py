@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Header, Query, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chassis.lifecycle import Lifecycle
 from chassis.problems import FieldError, InvalidRequest, NotFound, Unauthorized
@@ -55,6 +55,14 @@ class OrderPage(BaseModel):
     next_cursor: str | None
 
 
+def _digits(given: object) -> object:
+    """What Python would take for a number as well (1_0, +5, 5.0) is none in a query."""
+    if isinstance(given, str) and not (given.isascii() and given.isdigit()):
+        raise ValueError("digits only")
+    return given
+
+
+Limit = Annotated[int, BeforeValidator(_digits), Query(ge=1, le=100)]
 Consistency = Literal["strong", "eventual"]
 Account = Annotated[str | None, Header(alias="X-Account-Id", include_in_schema=False)]
 
@@ -135,7 +143,7 @@ def create_app(
     @app.get("/orders", response_model=OrderPage, responses=STALENESS)
     async def list_orders(
         account: Account = None,
-        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        limit: Limit = 20,
         cursor: Annotated[str | None, Query(description="next_cursor of the page before")] = None,
         consistency: Consistency = "strong",
     ) -> Response:

@@ -71,6 +71,15 @@ async def test_a_cursor_that_is_none_of_ours_is_a_bad_field(
     assert [error["field"] for error in answer.json()["errors"]] == ["cursor"]
 
 
+@pytest.mark.parametrize("limit", ["0", "101", "", "x", "1_0", "%2B5", "%205", "5.0", "%D9%A3"])
+async def test_a_limit_that_is_no_number_from_1_to_100_is_a_bad_field(
+    client: httpx.AsyncClient, limit: str
+) -> None:
+    answer = await client.get(f"/orders?limit={limit}")
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["limit"]
+
+
 @pytest.mark.parametrize("account", ["", "nobody", "1"])
 async def test_who_is_no_account_is_not_signed_in(client: httpx.AsyncClient, account: str) -> None:
     """Such an id comes from within: the gateway has its own from the session."""
