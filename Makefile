@@ -84,6 +84,8 @@ venv: ## the virtual environment of tests and checks
 lint: venv ## ruff, mypy, shellcheck where it is there
 	@$(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy
 	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh docker/*.sh docker/healthy; fi
+lock: ## pin what requirements/*.in ask for, by version and hash; the newest of all: make lock UPGRADE=yes
+	@scripts/lock.sh
 compiled: venv ## the balancer's hot modules by mypyc, into build/compiled: PYTHONPATH=build/compiled python -P -m loadbalancer
 	@$(VENV)/python docker/compile.py . build/compiled
 fmt: venv ## format the code

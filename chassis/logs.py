@@ -51,6 +51,6 @@ def configure(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter(instance=settings.instance, zone=settings.zone))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
-    for noisy in ("asyncio", "uvicorn", "httpx", "httpcore"):
+    for noisy in ("asyncio", "uvicorn"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
