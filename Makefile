@@ -34,7 +34,7 @@ split: ## drop every packet between it and the rest
 	@scripts/fault.sh split $(I) $(ZONE)
 fill: ## fill its disk, if that is a small one (scripts/small-disk.sh on): make fill I=kafka-b-1
 	@scripts/fault.sh fill $(I)
-slow: ## make each of its packets wait: make slow ZONE=a MS=200 (where the kernel has netem)
+slow: ## make each packet that it sends wait: make slow ZONE=a MS=200
 	@scripts/fault.sh slow $(MS) $(I) $(ZONE)
 stop: ## stop it in order: it drains first
 	@scripts/fault.sh stop $(I) $(ZONE)

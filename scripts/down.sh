@@ -33,9 +33,13 @@ take_down() {
   return 1
 }
 
-# What `make fill` left beside a disk holds it, and the disk would stay full.
-remove_fillers() {
-  local filled
+# What `make fill` left beside a disk holds it, and the disk would stay full; what `make slow` left, a network.
+remove_helpers() {
+  local filled slowed
+  docker ps --all --format '{{.Label "holdfast.delays"}}' --filter label=holdfast.delays |
+    grep -E "^$PROJECT-[a-z]+-[abc]-[0-9]+$" | while read -r slowed; do
+      docker rm --force "$slowed-delay"
+    done || true
   docker ps --all --format '{{.Label "holdfast.fills"}}' --filter label=holdfast.fills |
     grep -E "^$PROJECT-[a-z]+-[abc]-[0-9]+$" | while read -r filled; do
       docker exec "$filled-filler" rm -f /data/.filler || true
@@ -62,7 +66,7 @@ remove_image() {
 }
 
 case ${1:-} in '' | --clean) ;; *) fail "down.sh, or down.sh --clean" ;; esac
-quietly "removing what was put beside full disks" remove_fillers
+quietly "removing what faults put beside containers" remove_helpers
 if [ "${1:-}" != --clean ]; then
   quietly "stopping; the data stays" take_down
   exit 0

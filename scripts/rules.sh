@@ -39,31 +39,40 @@ split() {
   awk '{ print $2 }' <<<"$targets" | xargs -P "$AT_ONCE" -I '{}' bash -ec 'split_off "$1" "$2"' _ '{}' "$others"
 }
 
-# slow_down CONTAINER MILLISECONDS: on every interface but its own loop.
-slow_down() {
-  # shellcheck disable=SC2016 # expands in the container
-  beside "$1" bash -ec 'for device in /sys/class/net/*; do
-    case ${device##*/} in lo) ;; *) tc qdisc add dev "${device##*/}" root netem delay "$1ms" ;; esac
-  done' _ "$2"
+# delay OPTION... -- ARGUMENT...: docker/nemesis/delay.py, in the network namespace that an option names.
+delay() {
+  local options=()
+  while [ "$1" != -- ]; do options+=("$1") && shift; done
+  shift
+  docker run --rm --user 0 --cap-drop ALL --cap-add NET_ADMIN --cap-add NET_RAW --device /dev/net/tun \
+    --memory 96m "${options[@]}" holdfast/nemesis python3 /delay.py "$@"
 }
 
-can_slow() {
-  docker run --rm --user 0 --cap-drop ALL --cap-add NET_ADMIN --network none holdfast/nemesis \
-    tc qdisc add dev lo root netem delay 1ms 2>/dev/null
+# slow_down CONTAINER MILLISECONDS: a helper beside it lets its packets wait, and ends with its network.
+slow_down() {
+  docker rm --force "$1-delay" >/dev/null 2>&1 || true
+  delay --detach --name "$1-delay" --label "holdfast.delays=$1" --network "container:$1" -- "$2" >/dev/null
+  # shellcheck disable=SC2016 # expands in the other shell
+  timeout 20 bash -c 'until docker logs "$1-delay" | grep -q slow; do sleep 0.1; done' _ "$1" || {
+    docker logs "$1-delay" >&2
+    exit 1
+  }
 }
 
 # slow MILLISECONDS: the containers of $targets.
 slow() {
-  if ! can_slow; then fail "This kernel has no netem (tc qdisc), so nobody can be slowed here."; fi
+  local why
+  if ! why=$(delay --network none -- --try 2>&1); then
+    fail "Nobody can be slowed here: it needs /dev/net/tun, and a kernel with nftables' egress hook (5.16): $(tail -n 1 <<<"$why")"
+  fi
   awk '{ print $2 }' <<<"$targets" >>"$RULES"
   awk '{ print $2 }' <<<"$targets" | xargs -P "$AT_ONCE" -I '{}' bash -ec 'slow_down "$1" "$2"' _ '{}' "$1"
 }
 
 # unrule CONTAINER: a container that was started again has none.
 unrule() {
-  # shellcheck disable=SC2016 # expands in the container
-  beside "$1" bash -c 'nft delete table inet holdfast
-    for device in /sys/class/net/*; do tc qdisc del dev "${device##*/}" root; done' 2>/dev/null || true
+  beside "$1" bash -c 'nft delete table inet holdfast; nft delete table netdev holdfast' 2>/dev/null || true
+  docker rm --force "$1-delay" >/dev/null 2>&1 || true
 }
 
 # lift_rules: those of $targets.
@@ -78,4 +87,4 @@ lift_rules() {
   echo "joined again $(names <<<"$ruled")"
 }
 
-export -f beside split_off slow_down unrule
+export -f beside split_off delay slow_down unrule

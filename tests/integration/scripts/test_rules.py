@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -64,16 +65,50 @@ def test_who_was_killed_while_split_comes_back_without_rules(cluster: Cluster) -
     assert reaches(cluster, "orders-a", "orders-b")
 
 
-def test_slow_is_done_or_said_to_be_impossible(cluster: Cluster) -> None:
-    slowed = cluster.fault("slow", "200", "orders-a-1")
-    if slowed.returncode:
-        assert slowed.stderr == (
-            "This kernel has no netem (tc qdisc), so nobody can be slowed here.\n"
-        )
-        return
-    assert slowed.stdout == "slowed by 200 ms orders-a-1\n"
-    assert reaches(cluster, "orders-a", "orders-b")
+def seconds_to(cluster: Cluster, one: str, other: str) -> float:
+    """What it takes one of them to get an answer of the other one."""
+    began = time.monotonic()
+    assert reaches(cluster, one, other)
+    return time.monotonic() - began
+
+
+def helpers(cluster: Cluster) -> list[str]:
+    """Those beside containers that are slow."""
+    told = subprocess.run(
+        ["docker", "ps", "--format", "{{.Names}}", "--filter", "label=holdfast.delays"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [name for name in told.stdout.split() if name.startswith(cluster.project)]
+
+
+def slow(cluster: Cluster, target: str) -> str:
+    """Makes packets wait 300 ms; gives what was said."""
+    slowed = cluster.fault("slow", "300", target)
+    if "Nobody can be slowed here" in slowed.stderr:
+        pytest.skip(slowed.stderr)
+    return slowed.stdout
+
+
+def test_each_packet_of_who_is_slow_waits(cluster: Cluster) -> None:
+    assert slow(cluster, "orders-a-1") == "slowed by 300 ms orders-a-1\n"
+    # To connect takes one packet from here, and so does to ask.
+    assert seconds_to(cluster, "orders-a", "orders-b") >= 0.6
+    # Asked, it answers one packet to the connection, and one to the question.
+    assert seconds_to(cluster, "orders-b", "orders-a") >= 0.6
+    assert reaches(cluster, "orders-b", "catalog-a")
     assert "joined again orders-a-1" in cluster.fault("heal").stdout
+    assert reaches(cluster, "orders-a", "orders-b")
+    assert helpers(cluster) == []
+
+
+def test_who_was_killed_while_slow_comes_back_as_it_was(cluster: Cluster) -> None:
+    assert slow(cluster, "a") == "slowed by 300 ms 2: catalog-a-1, orders-a-1\n"
+    cluster.fault("kill", "orders-a-1")
+    assert cluster.fault("heal").returncode == 0
+    assert reaches(cluster, "orders-a", "catalog-a")
+    assert helpers(cluster) == []
 
 
 def test_how_slow_has_to_be_said(cluster: Cluster) -> None:
