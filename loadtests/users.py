@@ -24,7 +24,8 @@ SHOWS = 200
 _PAGE = 20
 _SIGN_UPS_AT_ONCE = 2
 _CARDS = ("tok_ok",) * 93 + ("tok_declined",) * 5 + ("tok_slow",) * 2
-_LOOKS = (0.3, 0.5, 1.0, 2.0, 3.0, 4.0)
+_LOOKS = 11
+_LOOK_SECONDS = 1.0  # if no answer says when to look again
 _UNAUTHORIZED, _CREATED, _CONFLICT, _NOT_MODIFIED = 401, 201, 409, 304
 
 
@@ -195,12 +196,15 @@ class Buyer(Visitor):
             return
         show_id = self.run_.sale_show if self.run_.sale_is_open else self.random.randint(1, SHOWS)
         self.show(show_id)
-        order_id = self._order(show_id, self.slot.account)
-        if order_id is not None and self._decided(order_id) == "confirmed":
+        order_id, wait = self._order(show_id, self.slot.account)
+        if order_id is not None and self._decided(order_id, wait) == "confirmed":
             self._look(f"/tickets/{order_id}", "GET /tickets/{order_id}", expect=(200,))
 
-    def _order(self, show_id: int, account: Account) -> str | None:
-        """Places it and writes down what came of it; returns the order's id, if there is one."""
+    def _order(self, show_id: int, account: Account) -> tuple[str | None, float]:
+        """Places it and writes down what came of it.
+
+        Returns the order's id, if there is one, and after how many seconds to look at it.
+        """
         entry = Entry.begun(
             str(uuid.uuid4()),
             account.email,
@@ -221,17 +225,18 @@ class Buyer(Visitor):
         entry = entry.answered(reply.status, reply.body, time.time())
         if entry.outcome != "unknown":
             self.run_.ledger.write(entry)
-        return entry.order_id
+        return entry.order_id, reply.retry_after or _LOOK_SECONDS
 
-    def _decided(self, order_id: str) -> str:
+    def _decided(self, order_id: str, wait: float) -> str:
         """Asks until it is confirmed or declined; leaves it to the verdict after a while."""
         status = "pending"
-        for pause in _LOOKS:
-            gevent.sleep(pause)
+        for _ in range(_LOOKS):
+            gevent.sleep(wait)
             reply = self._look(f"/orders/{order_id}", "GET /orders/{id}", expect=(200,))
             status = reply.json()["status"] if reply.status == 200 else "unknown"  # noqa: PLR2004
             if status != "pending":
                 break
+            wait = reply.retry_after or _LOOK_SECONDS
         return status
 
     def _look(self, path: str, name: str, expect: tuple[int, ...]) -> Reply:

@@ -74,6 +74,14 @@ _KEY = {
     "description": "1 to 255 characters of the caller's choice, another for each order",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
+# So long does it take to be decided, as a rule; who asks sooner mostly has to ask again.
+_DECIDED_SECONDS = 1
+_PENDING_HEADER: dict[str, Any] = {
+    "Retry-After": {
+        "description": "While it is pending: seconds after which to ask again",
+        "schema": {"type": "integer"},
+    }
+}
 _PLACED: dict[int | str, dict[str, Any]] = {
     201: {
         "headers": {
@@ -86,8 +94,12 @@ _PLACED: dict[int | str, dict[str, Any]] = {
                 "description": "That the answer was given before",
                 "schema": {"type": "string", "const": "true"},
             },
+            **_PENDING_HEADER,
         }
     }
+}
+_LOOKED_AT: dict[int | str, dict[str, Any]] = {
+    200: {"headers": STALENESS[200]["headers"] | _PENDING_HEADER}
 }
 _REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"description": "No Idempotency-Key, or one that cannot be a key"},
@@ -124,12 +136,12 @@ def create_app(
         """Takes seats and places an order. The same key again gets the same answer again."""
         account_id = _signed_in(account)
         order, replayed = await store.place(_command(request, shows, account_id, check_key(key)))
-        headers = {"Location": f"/orders/{order.id}"}
+        headers = {"Location": f"/orders/{order.id}", **_ask_again(order)}
         if replayed:
             headers["Idempotency-Replayed"] = "true"
         return JSONResponse(order.answer(), 201, headers)
 
-    @app.get("/orders/{order_id}", response_model=OrderAnswer, responses=STALENESS | _UNKNOWN)
+    @app.get("/orders/{order_id}", response_model=OrderAnswer, responses=_LOOKED_AT | _UNKNOWN)
     async def get_order(
         order_id: str, account: Account = None, consistency: Consistency = "strong"
     ) -> Response:
@@ -138,7 +150,7 @@ def create_app(
         order, age = await store.get(
             _order_id(order_id), account_id, eventual=consistency == "eventual"
         )
-        return JSONResponse(order.answer(), headers=staleness(age))
+        return JSONResponse(order.answer(), headers=staleness(age) | _ask_again(order))
 
     @app.get("/orders", response_model=OrderPage, responses=STALENESS)
     async def list_orders(
@@ -157,6 +169,10 @@ def create_app(
         return JSONResponse(_page(orders, limit), headers=staleness(age))
 
     return app
+
+
+def _ask_again(order: Order) -> dict[str, str]:
+    return {"Retry-After": str(_DECIDED_SECONDS)} if order.status == "pending" else {}
 
 
 def _signed_in(account: str | None) -> str:

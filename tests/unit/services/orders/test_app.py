@@ -17,6 +17,8 @@ from services.orders.decisions import Order, Place
 from .test_decisions import ORDER
 
 ACCOUNT = ORDER.account_id
+PENDING = replace(ORDER, id=str(uuid.uuid4()), status="pending")
+CONFIRMED = replace(ORDER, id=str(uuid.uuid4()), status="confirmed")
 
 
 class Ledger:
@@ -33,6 +35,12 @@ class Ledger:
         assert account_id == ACCOUNT
         later = [o for o in self.orders if after is None or o.created_at < after.created_at]
         return later[:limit], 0.25 if eventual else 0.0
+
+    async def get(
+        self, order_id: uuid.UUID, account_id: str, *, eventual: bool
+    ) -> tuple[Order, float]:
+        assert (account_id, eventual) == (ACCOUNT, False)
+        return {uuid.UUID(o.id): o for o in (PENDING, CONFIRMED)}[order_id], 0.0
 
 
 @pytest.fixture
@@ -60,6 +68,13 @@ async def test_orders_come_page_by_page(client: httpx.AsyncClient) -> None:
         if cursor is None:
             break
     assert seen == [order.id for order in Ledger.orders]
+
+
+async def test_a_pending_order_says_when_to_look_again(client: httpx.AsyncClient) -> None:
+    pending, confirmed = [await client.get(f"/orders/{o.id}") for o in (PENDING, CONFIRMED)]
+    assert (pending.json()["status"], pending.headers["Retry-After"]) == ("pending", "1")
+    assert confirmed.json()["status"] == "confirmed"
+    assert "Retry-After" not in confirmed.headers
 
 
 @pytest.mark.parametrize("cursor", ["", "x", str(uuid.UUID(int=7)), "%00" * 32])
