@@ -39,8 +39,8 @@ split() {
   awk '{ print $2 }' <<<"$targets" | xargs -P "$AT_ONCE" -I '{}' bash -ec 'split_off "$1" "$2"' _ '{}' "$others"
 }
 
-# delay OPTION... -- ARGUMENT...: docker/nemesis/delay.py, in the network namespace that an option names.
-delay() {
+# delayer OPTION... -- ARGUMENT...: docker/nemesis/delay.py, in the network namespace that an option names.
+delayer() {
   local options=()
   while [ "$1" != -- ]; do options+=("$1") && shift; done
   shift
@@ -51,19 +51,19 @@ delay() {
 # slow_down CONTAINER MILLISECONDS: a helper beside it lets its packets wait, and ends with its network.
 slow_down() {
   docker rm --force "$1-delay" >/dev/null 2>&1 || true
-  delay --detach --name "$1-delay" --label "holdfast.delays=$1" --network "container:$1" -- "$2" >/dev/null
+  delayer --detach --name "$1-delay" --label "holdfast.delays=$1" --network "container:$1" -- "$2" >/dev/null
   # shellcheck disable=SC2016 # expands in the other shell
-  timeout 20 bash -c 'until docker logs "$1-delay" | grep -q slow; do sleep 0.1; done' _ "$1" || {
-    docker logs "$1-delay" >&2
-    exit 1
-  }
+  timeout 20 bash -c 'until docker logs "$1-delay" | grep -q slow; do
+    docker inspect "$1-delay" >/dev/null || exit 1
+    sleep 0.1
+  done' _ "$1"
 }
 
 # slow MILLISECONDS: the containers of $targets.
 slow() {
   local why
-  if ! why=$(delay --network none -- --try 2>&1); then
-    fail "Nobody can be slowed here: it needs /dev/net/tun, and a kernel with nftables' egress hook (5.16): $(tail -n 1 <<<"$why")"
+  if ! why=$(delayer --network none -- --try 2>&1); then
+    fail "Nobody can be slowed here: it needs /dev/net/tun, and a kernel with nftables' egress hook (5.16)."$'\n'"$why"
   fi
   awk '{ print $2 }' <<<"$targets" >>"$RULES"
   awk '{ print $2 }' <<<"$targets" | xargs -P "$AT_ONCE" -I '{}' bash -ec 'slow_down "$1" "$2"' _ '{}' "$1"
@@ -87,4 +87,4 @@ lift_rules() {
   echo "joined again $(names <<<"$ruled")"
 }
 
-export -f beside split_off delay slow_down unrule
+export -f beside split_off delayer slow_down unrule
