@@ -29,6 +29,8 @@ from chassis.problems import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import asyncpg
+
     from chassis.bus.event import Event
     from chassis.bus.producer import Producer, Record
     from chassis.store.postgres import Connection, Database
@@ -44,7 +46,8 @@ TELL_SECONDS = 20.0
 _LEASE_SECONDS = 3.0
 _STANDBY_SECONDS = 1.0
 _RELEASE_SECONDS = 1.0
-_POLL_SECONDS = 0.05
+# From one look to the next, at least: a batch costs all who handle it much the same, however small.
+_ROUND_SECONDS = 0.05
 _BATCH = 500
 _TRIM_SECONDS = 10.0
 _TRIM_BATCH = 1000
@@ -115,23 +118,32 @@ class Relay:
         loop = asyncio.get_running_loop()
         trim_at = loop.time()
         while True:
+            over_at = loop.time() + _ROUND_SECONDS
             if loop.time() >= trim_at and await self._trim() < _TRIM_BATCH:
                 trim_at = loop.time() + _TRIM_SECONDS
-            rows = await self._database.fetch(
-                "SELECT position, topic, key, value FROM outbox WHERE told_at IS NULL"
-                " ORDER BY position LIMIT $1",
-                _BATCH,
-            )
+            rows = await self._untold()
             OUTBOX_WAITING.set(len(rows))
-            if not rows:
-                await asyncio.sleep(_POLL_SECONDS)
-                continue
-            await self._confirm([r["position"] for r in rows])
-            await self._tell([(r["topic"], r["key"].encode(), r["value"]) for r in rows])
-            await self._database.execute(
-                "UPDATE outbox SET told_at = now() WHERE position = ANY($1::bigint[])",
-                [r["position"] for r in rows],
-            )
+            if rows:
+                await self._tell([(r["topic"], r["key"].encode(), r["value"]) for r in rows])
+                await self._database.execute(
+                    "UPDATE outbox SET told_at = now() WHERE position = ANY($1::bigint[])",
+                    [r["position"] for r in rows],
+                )
+            if len(rows) < _BATCH:
+                await asyncio.sleep(over_at - loop.time())
+
+    async def _untold(self) -> list[asyncpg.Record]:
+        """The oldest events that nobody was told of, and that the standby has.
+
+        One whose commit was not confirmed when its server died can be read after that has come
+        back as the primary, and would be gone with it: nothing is told that one machine only has.
+        Locking is a write, so its own commit waits for the standby, which then has all before it.
+        """
+        return await self._database.fetch(
+            "SELECT position, topic, key, value FROM outbox WHERE told_at IS NULL"
+            " ORDER BY position LIMIT $1 FOR SHARE",
+            _BATCH,
+        )
 
     async def _tell(self, records: list[Record]) -> None:
         """Returns when the brokers have them.
@@ -149,17 +161,6 @@ class Relay:
         """Returns when nothing that was handed over is under way any more."""
         if self._telling is not None:
             await asyncio.gather(self._telling, return_exceptions=True)
-
-    async def _confirm(self, positions: list[int]) -> None:
-        """Returns when the standby has these rows.
-
-        One whose commit was not confirmed when its server died can be read after that has come
-        back as the primary, and would be gone with it: nothing is told that one machine only has.
-        Locking is a write, so its own commit waits for the standby, which then has all before it.
-        """
-        await self._database.execute(
-            "SELECT FROM outbox WHERE position = ANY($1::bigint[]) FOR SHARE", positions
-        )
 
     async def _trim(self) -> int:
         """Removes some of what was told long ago; how many, of _TRIM_BATCH at most."""

@@ -187,7 +187,7 @@ async def test_what_only_one_machine_has_is_not_told(
         await until_told(database)
         async with no_standby():
             await write_alone(postgres("tickets"), 1)
-            await until_waiting_for_standby(postgres("postgres"), "SELECT FROM outbox")
+            await until_waiting_for_standby(postgres("postgres"), "SELECT position")
             assert brokers.told == [0]
         await until_told(database)
     assert brokers.first_copies() == [0, 1]
