@@ -6,8 +6,8 @@
 #   fault.sh slow MILLISECONDS INSTANCE...|ZONE      each packet of theirs waits so long
 #   fault.sh heal [INSTANCE...|ZONE]                 undoes every fault, whoever did it, and waits
 #   fault.sh list                                    instances, zones, states
-# What `cut` takes away is written to .state/cut, so that `heal` gives back the very same. `split` and `slow`
-# are rules (scripts/rules.sh), `fill` is a helper beside the disk (scripts/disks.sh).
+# What `cut` takes away is written to .state/cut, so that `heal` gives back the very same. `split` is rules
+# (scripts/rules.sh); `fill` and `slow` are helpers beside the disk (scripts/disks.sh) and the network (delays.sh).
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,6 +15,8 @@ set -euo pipefail
 . scripts/rules.sh
 # shellcheck source=scripts/disks.sh
 . scripts/disks.sh
+# shellcheck source=scripts/delays.sh
+. scripts/delays.sh
 
 readonly CUT=.state/cut AT_ONCE=8 HEAL_SECONDS=180
 readonly SERVICE='{{.Label "com.docker.compose.service"}}' NUMBER='{{.Label "com.docker.compose.container-number"}}'
@@ -148,6 +150,7 @@ if [ "$action" = heal ]; then
   empty_disks
   mend "unpaused" paused docker unpause
   check_soon
+  end_delays
   lift_rules
   reconnect
   mend "started" 'exited|created|dead' docker start

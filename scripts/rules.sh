@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Rules in a container's own network namespace, made from beside it by the image holdfast/nemesis: what
-# `fault.sh split` and `fault.sh slow` do. Who has any is in .state/rules, so that `heal` can lift them.
+# `fault.sh split` does. Who has any is in .state/rules, so that `heal` can lift them.
 # Lines of $targets and $everything are those of fault.sh: instance container zone state.
 readonly RULES=.state/rules
 
@@ -39,40 +39,9 @@ split() {
   awk '{ print $2 }' <<<"$targets" | xargs -P "$AT_ONCE" -I '{}' bash -ec 'split_off "$1" "$2"' _ '{}' "$others"
 }
 
-# delayer OPTION... -- ARGUMENT...: docker/nemesis/delay.py, in the network namespace that an option names.
-delayer() {
-  local options=()
-  while [ "$1" != -- ]; do options+=("$1") && shift; done
-  shift
-  docker run --rm --user 0 --cap-drop ALL --cap-add NET_ADMIN --cap-add NET_RAW --device /dev/net/tun \
-    --memory 96m "${options[@]}" holdfast/nemesis python3 /delay.py "$@"
-}
-
-# slow_down CONTAINER MILLISECONDS: a helper beside it lets its packets wait, and ends with its network.
-slow_down() {
-  docker rm --force "$1-delay" >/dev/null 2>&1 || true
-  delayer --detach --name "$1-delay" --label "holdfast.delays=$1" --network "container:$1" -- "$2" >/dev/null
-  # shellcheck disable=SC2016 # expands in the other shell
-  timeout 20 bash -c 'until docker logs "$1-delay" | grep -q slow; do
-    docker inspect "$1-delay" >/dev/null || exit 1
-    sleep 0.1
-  done' _ "$1"
-}
-
-# slow MILLISECONDS: the containers of $targets.
-slow() {
-  local why
-  if ! why=$(delayer --network none -- --try 2>&1); then
-    fail "Nobody can be slowed here: it needs /dev/net/tun, and a kernel with nftables' egress hook (5.16)."$'\n'"$why"
-  fi
-  awk '{ print $2 }' <<<"$targets" >>"$RULES"
-  awk '{ print $2 }' <<<"$targets" | xargs -P "$AT_ONCE" -I '{}' bash -ec 'slow_down "$1" "$2"' _ '{}' "$1"
-}
-
 # unrule CONTAINER: a container that was started again has none.
 unrule() {
-  beside "$1" bash -c 'nft delete table inet holdfast; nft delete table netdev holdfast' 2>/dev/null || true
-  docker rm --force "$1-delay" >/dev/null 2>&1 || true
+  beside "$1" nft delete table inet holdfast 2>/dev/null || true
 }
 
 # lift_rules: those of $targets.
@@ -87,4 +56,4 @@ lift_rules() {
   echo "joined again $(names <<<"$ruled")"
 }
 
-export -f beside split_off delayer slow_down unrule
+export -f beside split_off unrule

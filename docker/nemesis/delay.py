@@ -11,6 +11,7 @@ router whose queue is full.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import select
 import signal
@@ -78,7 +79,7 @@ class Line:
             pass
 
     def give(self, now: float) -> None:
-        """Lets out what has waited.
+        """Lets out what has waited; with infinity, all of it.
 
         Raises:
             OSError: the interface is gone.
@@ -104,7 +105,7 @@ def main(arguments: list[str]) -> None:
             sys.stdout.flush()
             run(lines)
     finally:
-        subprocess.run(["nft", "delete", "table", "netdev", TABLE], check=False)
+        release(lines)
 
 
 def divert(lines: list[Line]) -> None:
@@ -117,6 +118,16 @@ def divert(lines: list[Line]) -> None:
         subprocess.run(["ip", "link", "set", line.tap, "up"], check=True)
     table = f"table netdev {TABLE} {{\n{''.join(line.chain for line in lines)}}}"
     subprocess.run(["nft", "-f", "-"], input=table, text=True, check=True)
+
+
+def release(lines: list[Line]) -> None:
+    """From here on everything leaves by itself; nothing that waits is lost."""
+    for line in lines:
+        line.give(math.inf)
+    subprocess.run(["nft", "delete", "table", "netdev", TABLE], check=False)
+    for line in lines:
+        line.take(time.monotonic())
+        line.give(math.inf)
 
 
 def run(lines: list[Line]) -> None:

@@ -98,7 +98,7 @@ def test_each_packet_of_who_is_slow_waits(cluster: Cluster) -> None:
     # Asked, it answers one packet to the connection, and one to the question.
     assert seconds_to(cluster, "orders-b", "orders-a") >= 0.6
     assert reaches(cluster, "orders-b", "catalog-a")
-    assert "joined again orders-a-1" in cluster.fault("heal").stdout
+    assert "no longer slow orders-a-1" in cluster.fault("heal").stdout
     assert reaches(cluster, "orders-a", "orders-b")
     assert helpers(cluster) == []
 
