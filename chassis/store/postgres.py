@@ -27,7 +27,7 @@ import asyncpg
 from chassis.metrics import POSTGRES_CONNECTIONS, STORE_ERRORS, STORE_SECONDS
 from chassis.resilience import remaining_or
 from chassis.store.errors import StoreBusy, StoreLocked, StoreUnavailable
-from chassis.store.servers import CONNECT_SECONDS, Servers
+from chassis.store.servers import Servers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +47,7 @@ _FAREWELL_PATIENCE_SECONDS = 4.5
 _LEAST_SECONDS = 0.05  # with less time than this nothing is begun
 _BACK_SECONDS = 0.3  # of the deadline: so long may the word that it did not go take to the caller
 _DOUBT_SECONDS = 0.25
+_CONNECT_SECONDS = 1.0
 _COMMAND_SECONDS = 4.0
 _COMMIT_SECONDS = 2.0  # below the command's, whose end would be a cancellation
 _MIGRATE_SECONDS = 300
@@ -118,7 +119,7 @@ class Database:
             max_size=size,
             connect=servers.connect,
             connection_class=_Connection,
-            timeout=CONNECT_SECONDS,
+            timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
             max_inactive_connection_lifetime=0,
             server_settings={"jit": "off"},
