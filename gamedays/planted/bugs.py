@@ -110,7 +110,7 @@ def _reordered(_: str) -> None:
         return backwards
 
     _replace("chassis.bus.producer:Producer", "publish", make)
-    _replace("chassis.bus.outbox", "_POLL_SECONDS", lambda _: _BETWEEN_SECONDS)
+    _replace("chassis.bus.outbox", "_ROUND_SECONDS", lambda _: _BETWEEN_SECONDS)
 
 
 def _late_rebalance(_: str) -> None:
