@@ -46,8 +46,7 @@ TELL_SECONDS = 20.0
 _LEASE_SECONDS = 3.0
 _STANDBY_SECONDS = 1.0
 _RELEASE_SECONDS = 1.0
-# From one look to the next, at least: a batch costs all who handle it much the same, however small.
-_ROUND_SECONDS = 0.05
+_ROUND_SECONDS = 0.05  # from one look to the next, at least
 _BATCH = 500
 _TRIM_SECONDS = 10.0
 _TRIM_BATCH = 1000

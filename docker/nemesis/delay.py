@@ -39,7 +39,7 @@ class Line:
     """One interface, and what waits to leave it."""
 
     def __init__(self, interface: str, seconds: float) -> None:
-        """Makes the tap. Nothing comes to it before `rules` are in force.
+        """Makes the tap. Nothing comes to it before `divert`.
 
         Raises:
             OSError: there is no /dev/net/tun, or no permission.
@@ -68,15 +68,16 @@ class Line:
         """When the first of those that wait may go, by the clock that is passed in."""
         return self._waiting[0][0] if self._waiting else None
 
-    def take(self, now: float) -> None:
-        """Lets in what came."""
+    def take(self, now: float) -> bool:
+        """Lets in what came; gives whether more may be there."""
         try:
             for _ in range(READ_AT_ONCE):
                 frame = os.read(self.file, FRAME)
                 if len(self._waiting) < MOST:
                     self._waiting.append((now + self._seconds, frame))
         except BlockingIOError:
-            pass
+            return False
+        return True
 
     def give(self, now: float) -> None:
         """Lets out what has waited; with infinity, all of it.
@@ -126,7 +127,8 @@ def release(lines: list[Line]) -> None:
         line.give(math.inf)
     subprocess.run(["nft", "delete", "table", "netdev", TABLE], check=False)
     for line in lines:
-        line.take(time.monotonic())
+        while line.take(time.monotonic()):
+            pass
         line.give(math.inf)
 
 

@@ -174,7 +174,7 @@ def test_a_store_that_does_not_become_whole_has_failed(
 def test_a_fault_that_cannot_be_done_is_no_failure_of_the_cluster(
     made_up: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    made_up.fails = {("scripts/fault.sh", "kill", "orders-a-1"): CommandFailed("no such kernel")}
+    made_up.fails = {("scripts/fault.sh", "kill", "orders-a-1"): CommandFailed("no /dev/net/tun")}
     result = run(monkeypatch, tmp_path, KILL, HEAL)
     assert result.verdict == "not run"
     assert EVERYTHING in made_up.did
