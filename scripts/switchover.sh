@@ -8,7 +8,7 @@ set -euo pipefail
 for zone in a b c; do
   # Who is cut off cannot read who the members are.
   if patroni_agrees "postgres-$zone" /cluster 3; then
-    exec docker compose exec -T "postgres-$zone" python3 /etc/holdfast/handover.py
+    exec docker compose exec -T --env PYTHONPATH=/etc "postgres-$zone" python3 -m holdfast.handover
   fi
 done
 fail "no member of Postgres knows of the others: make up, or make heal"

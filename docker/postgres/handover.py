@@ -4,7 +4,12 @@ Ends when the new primary has a synchronous standby of its own: from then on com
 acknowledged again. Patroni's own command takes a second of processor to begin with, at the very
 moment when two others need it.
 
-Only the standard library. Environment: PATRONI_PASSWORD.
+Once the primary goes down the request is withdrawn. It has been obeyed by then, and nobody but the
+synchronous standby may be promoted, with it or without. But while it stands the third member waits
+two seconds before it follows anybody; without it, it follows at once, and commits have a standby
+to wait for before the old primary is back.
+
+Only the standard library. Environment: PATRONI_PASSWORD, REGION, ETCD_NODES.
 """
 
 from __future__ import annotations
@@ -17,12 +22,16 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
+
+from .etcd import Etcd
+from .etcd import ask as status
 
 PATRONI = "http://127.0.0.1:8008"
 ANSWER_SECONDS = 2
 WITHIN_SECONDS = 60
-AGAIN_SECONDS = 0.2
+AGAIN_SECONDS = 0.1
 ENDED = 1
 
 
@@ -41,13 +50,18 @@ def ask(path: str, body: dict[str, Any] | None = None, seconds: float = ANSWER_S
         return str(answer.read().decode())
 
 
+def members() -> list[dict[str, Any]]:
+    """All of them, as this one knows them."""
+    found: list[dict[str, Any]] = json.loads(ask("/cluster"))["members"]
+    return found
+
+
 def roles() -> dict[str, str]:
     """Who is `leader` and `sync_standby`, by role."""
-    members = json.loads(ask("/cluster"))["members"]
-    return {m["role"]: m["name"] for m in members if m["state"] in ("running", "streaming")}
+    return {m["role"]: m["name"] for m in members() if m["state"] in ("running", "streaming")}
 
 
-def hand_over() -> str:
+def hand_over(etcd: Etcd) -> str:
     """Does it, and tells of it in a line.
 
     Raises:
@@ -57,15 +71,22 @@ def hand_over() -> str:
     primary, standby = before.get("leader"), before.get("sync_standby")
     if primary is None or standby is None:
         raise RuntimeError(f"Needs a primary and a synchronous standby, and there is: {before}")
+    address = next(m["api_url"] for m in members() if m["name"] == primary)
     began = time.monotonic()
+    obeyed = False
     led: float | None = None
     with ThreadPoolExecutor(1) as thread:
-        # Patroni answers only some seconds after all is done, or at once if it refuses.
+        # Patroni answers at once if it refuses, else when it is done or sees the request no more.
         asked = thread.submit(
             ask, "/switchover", {"leader": primary, "candidate": standby}, WITHIN_SECONDS
         )
         while time.monotonic() - began < WITHIN_SECONDS:
-            if asked.done() and isinstance(refused := asked.exception(), urllib.error.HTTPError):
+            if not obeyed and going_down(address):
+                obeyed = True
+                with suppress(OSError):  # then it takes a second longer
+                    etcd.withdraw_request()
+            refused = asked.exception() if asked.done() else None
+            if not obeyed and isinstance(refused, urllib.error.HTTPError):
                 raise RuntimeError(f"Patroni refuses: {refused.read().decode()}")
             now, seconds = roles(), time.monotonic() - began
             if now.get("leader") == standby:
@@ -79,10 +100,15 @@ def hand_over() -> str:
     raise RuntimeError(f"{standby} is not the primary with a standby of its own: {roles()}")
 
 
+def going_down(address: str) -> bool:
+    """Whether the Postgres of the member at that address is being stopped, or was."""
+    return (status(address) or {}).get("state") in ("stopping", "stopped")
+
+
 def main() -> int:
     """0 when it was done."""
     try:
-        sys.stdout.write(hand_over() + "\n")
+        sys.stdout.write(hand_over(Etcd.of_this_member()) + "\n")
     except (RuntimeError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return ENDED

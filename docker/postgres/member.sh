@@ -5,7 +5,7 @@ set -euo pipefail
 . /etc/holdfast/patroni.env
 
 while true; do
-  python3 /etc/holdfast/successor.py || true
+  PYTHONPATH=/etc python3 -m holdfast.successor || true
   sleep 1
 done &
 

@@ -78,7 +78,9 @@ class TestLogs:
 class TestSwitchover:
     def test_a_member_that_knows_the_others_does_it(self, copy: Path) -> None:
         assert run(copy, "scripts/switchover.sh", KNOWS="b").returncode == 0
-        assert asked(copy) == ["compose exec -T postgres-b python3 /etc/holdfast/handover.py"]
+        assert asked(copy) == [
+            "compose exec -T --env PYTHONPATH=/etc postgres-b python3 -m holdfast.handover"
+        ]
 
     def test_where_there_is_none_it_is_said(self, copy: Path) -> None:
         done = run(copy, "scripts/switchover.sh")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from docker.postgres import successor
-from docker.postgres.successor import Etcd, Key, View, dead, read_view, removal
+from docker.postgres.etcd import Etcd, Key, View, read_view, removal
+from docker.postgres.successor import dead
 
 PREFIX = "/holdfast/east/"
 ME, PRIMARY, OTHER = "postgres-b-1", "postgres-a-1", "postgres-c-1"
