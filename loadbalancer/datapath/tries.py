@@ -32,6 +32,7 @@ from loadbalancer.datapath.sides import (
     Phase,
 )
 from loadbalancer.pools.failures import Failures
+from loadbalancer.pools.instance import State
 from loadbalancer.pools.retry import Failure
 
 if TYPE_CHECKING:
@@ -163,6 +164,8 @@ class Tries(Asker):
         """`afresh`: on a new connection."""
         self.instance = instance
         self.tried_at = now
+        if not instance.in_flight:
+            instance.busy_since = now
         instance.in_flight += 1
         link = None if afresh else self._front.pooled(instance)
         if link is not None:
@@ -241,6 +244,10 @@ class Tries(Asker):
 
     def _late(self, now: float) -> None:
         """No answer: elsewhere, if that is possible; else it may still come until the deadline."""
+        due = self._not_due(now)
+        if due:
+            self.due = due
+            return
         other, instance, link = self._another(Failure.TIMEOUT, now), self.instance, self._link
         if now >= self._deadline:
             self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
@@ -255,6 +262,23 @@ class Tries(Asker):
             self._link = self.instance = None
             self.pool.retried(instance)
             self._try(other, now, False)
+
+    def _not_due(self, now: float) -> float:
+        """When to look again, if it is no use to ask somebody else as well; else 0.
+
+        An instance that answers what was sent to it later is not hung: this request takes long.
+        And where the others are late, too, the cause is behind them all: to ask them as well would
+        only be more work for whoever is slow.
+        """
+        instance = self.instance
+        if instance is None or now >= self._deadline or instance.state is not State.UP:
+            return 0.0
+        again = instance.answered + instance.patience
+        if now >= again:
+            if self.pool.another_answers(instance, now):
+                return 0.0
+            again = now + instance.patience
+        return min(again, self._deadline)
 
     def _another(self, failure: Failure, now: float) -> Instance | None:
         """Blames the instance, and finds the one for another try, if there may be one."""

@@ -47,10 +47,10 @@ class Closable(Protocol):
 class Instance:
     """An address, its name and zone, what the checks know, and what it is doing now."""
 
-    __slots__ = ("_name", "check", "connections", "drained", "ejection", "grace", "host", "idle",
-                 "idle_seconds", "in_flight", "listed_weight", "listing", "meter", "patience",
-                 "port", "reason", "share", "since", "source", "state", "token", "weight",
-                 "zone")  # fmt: skip
+    __slots__ = ("_name", "answered", "busy_since", "check", "connections", "drained", "ejection",
+                 "grace", "host", "idle", "idle_seconds", "in_flight", "listed_weight", "listing",
+                 "meter", "patience", "port", "reason", "share", "since", "source", "state",
+                 "token", "weight", "zone")  # fmt: skip
 
     def __init__(
         self, host: str, port: int, settings: PoolSettings, *, zone: str = "", weight: int = 1,
@@ -72,6 +72,10 @@ class Instance:
         self.ejection = Ejection(settings.eject)
         self.grace = Grace()
         self.in_flight = 0
+        self.busy_since = 0.0
+        """When it was given work and had none; it has had some ever since, if any is under way."""
+        self.answered = 0.0
+        """When the newest of all requests that it has answered was sent to it."""
         self.connections = 0
         self.idle: list[Closable] = []
         self.idle_seconds = settings.idle
@@ -113,6 +117,10 @@ class Instance:
         if slow_start and self.state is State.UP:
             grown = min(1.0, max(_FIRST_SHARE, (now - self.since) / slow_start))
         self.share = self.weight * grown
+
+    def late(self, now: float) -> bool:
+        """Has it work, and answered nothing that was sent to it within its patience?"""
+        return self.in_flight > 0 and now - max(self.answered, self.busy_since) > self.patience
 
     def judge(self) -> tuple[State, str]:
         """The state that follows from all that is known, and why."""

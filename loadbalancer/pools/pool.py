@@ -238,6 +238,14 @@ class Pool:
             if i is not instance
         )
 
+    def another_answers(self, instance: Instance, now: float) -> bool:
+        """Is there one that gets work and is not late itself?"""
+        return any(
+            (i.state is State.UP or self.panic) and not i.late(now)
+            for i in self.instances.values()
+            if i is not instance
+        )
+
     def _another_is_sooner(self, instance: Instance) -> bool:
         """Only an answer proves that waiting for one was not too short."""
         for other in self.instances.values():

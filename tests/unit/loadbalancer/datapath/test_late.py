@@ -3,6 +3,7 @@
 import pytest
 
 from loadbalancer.datapath.sides import Phase
+from loadbalancer.pools.instance import State
 from loadbalancer.pools.settings import RetrySettings
 from tests.unit.loadbalancer.script import KEY, POST, Make, Script
 
@@ -35,6 +36,7 @@ def test_a_hung_instance_costs_no_more_than_the_patience_with_one_that_is_not_kn
     assert script.settled
     assert script.pool.budget.retries == 1
     assert script.pool.retries == 1
+    assert (first.instance.answered, second.instance.answered) == (0, script.now)
 
 
 def test_one_that_is_merely_slow_gives_its_answer_all_the_same(make: Make) -> None:
@@ -170,6 +172,75 @@ def test_with_two_hung_a_third_is_asked_and_all_are_listened_to(make: Make) -> N
     script.answer(DONE, link=0)
     assert [link.did for link in script.links] == [["release"], ["drop"], ["drop"]]
     assert script.settled
+
+
+def test_a_request_is_not_late_while_its_instance_answers_what_came_after_it(make: Make) -> None:
+    script = make()
+    script.ask()
+    instance = script.connect().instance
+    for _ in range(5):
+        script.later(0.15)
+        instance.answered = script.now - 0.01
+    assert len(script.dials) == 1
+    assert instance.ejection.failures == 0
+
+
+def test_an_instance_that_falls_silent_is_late_its_patience_after_what_it_answered(
+    make: Make,
+) -> None:
+    script = make()
+    script.ask()
+    script.connect().instance.answered = script.now + 0.05
+    script.later(0.21)
+    assert len(script.dials) == 1
+    script.later(0.05)
+    assert len(script.dials) == 2
+
+
+def test_one_that_answers_slowly_is_late(make: Make) -> None:
+    """What it answers was sent longer ago than its patience."""
+    script = make()
+    script.ask()
+    script.connect().instance.answered = script.now - 0.3
+    script.later(0.21)
+    assert len(script.dials) == 2
+
+
+def test_nobody_else_is_asked_where_all_are_late_and_nobody_is_blamed(make: Make) -> None:
+    script = make()
+    script.ask()
+    instance = script.connect().instance
+    (other,) = (i for i in script.pool.instances.values() if i is not instance)
+    other.in_flight, other.busy_since = 1, script.now
+    script.later(0.21)
+    assert len(script.dials) == 1
+    assert instance.ejection.failures == script.pool.budget.retries == 0
+    other.answered = script.now + 0.1  # it has come to life
+    script.later(0.21)
+    assert script.dials[1:] == [other]
+
+
+def test_who_was_given_work_just_now_is_not_late(make: Make) -> None:
+    script = make()
+    script.ask()
+    instance = script.connect().instance
+    script.later(0.15)
+    (other,) = (i for i in script.pool.instances.values() if i is not instance)
+    other.in_flight, other.busy_since = 1, script.now
+    script.later(0.06)
+    assert script.dials[1:] == [other]
+
+
+def test_one_that_was_found_dead_is_given_up_whatever_it_answered_before(make: Make) -> None:
+    script = make()
+    script.ask()
+    instance = script.connect().instance
+    instance.answered = script.now + 0.1
+    script.later(0.1)
+    instance.state = State.EJECTED
+    script.exchange.hurry()
+    script.later(0.01)
+    assert len(script.dials) == 2
 
 
 def test_when_nobody_answers_it_is_a_504_at_the_deadline(make: Make) -> None:
