@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import asyncpg
 
 from chassis.metrics import POSTGRES_CONNECTIONS, STORE_ERRORS, STORE_SECONDS
-from chassis.resilience import remaining_or
+from chassis.resilience import current_deadline, remaining_or
 from chassis.store.errors import StoreBusy, StoreLocked, StoreUnavailable
 from chassis.store.servers import Servers
 
@@ -46,6 +46,7 @@ _PATIENCE_SECONDS = 0.8
 _FAREWELL_PATIENCE_SECONDS = 4.5
 _LEAST_SECONDS = 0.05  # with less time than this nothing is begun
 _BACK_SECONDS = 0.3  # of the deadline: so long may the word that it did not go take to the caller
+_ROLLBACK_SECONDS = 0.2  # whoever takes longer is away: the end of the connection is a rollback too
 _DOUBT_SECONDS = 0.25
 _CONNECT_SECONDS = 1.0
 _COMMAND_SECONDS = 4.0
@@ -276,7 +277,8 @@ class Database:
         try:
             while True:
                 try:
-                    result = await once(max(_LEAST_SECONDS, self._patience(began)))
+                    async with asyncio.timeout(_time()):
+                        result = await once(max(_LEAST_SECONDS, self._patience(began)))
                 except (*_AWAY, *_CONFLICT, *_CUT, TimeoutError) as error:
                     kind = type(error).__name__
                     STORE_ERRORS.labels("postgres", kind).inc()
@@ -333,8 +335,7 @@ async def _transaction(connection: Connection) -> AsyncIterator[None]:
     try:
         yield
     except BaseException:
-        if not connection.is_closed():
-            await transaction.rollback()
+        await _roll_back(connection, transaction)
         raise
     seconds = min(_COMMIT_SECONDS, remaining_or(_COMMAND_SECONDS) - _BACK_SECONDS)
     commit = asyncio.ensure_future(transaction.commit())
@@ -345,6 +346,25 @@ async def _transaction(connection: Connection) -> AsyncIterator[None]:
             connection.terminate()
             await asyncio.gather(commit, return_exceptions=True)
     await commit
+
+
+async def _roll_back(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+    try:
+        async with asyncio.timeout(_ROLLBACK_SECONDS):
+            if not connection.is_closed():
+                await transaction.rollback()
+    except (*_AWAY, asyncpg.PostgresError):
+        connection.terminate()
+
+
+def _time() -> float | None:
+    """Seconds that a try may take, so that its end can still be told to the caller as what it is.
+
+    Without it whoever waits to the end, for a lock, say, is answered for by the hop before: a 504.
+    None where there is no deadline.
+    """
+    deadline = current_deadline.get()
+    return None if deadline is None else max(_LEAST_SECONDS, deadline.remaining() - _BACK_SECONDS)
 
 
 def _expire(pool: asyncpg.Pool[asyncpg.Record]) -> None:

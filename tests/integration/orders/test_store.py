@@ -10,6 +10,8 @@ import pytest
 
 from chassis.bus.event import Event
 from chassis.bus.outbox import SCHEMA
+from chassis.resilience import Deadline
+from chassis.store.errors import StoreUnavailable
 from chassis.store.postgres import Connection, Database
 from services.orders.decisions import Order, Place, PlaceOrder
 from services.orders.errors import KeyReused, SoldOut
@@ -173,6 +175,29 @@ async def test_a_transaction_that_stands_still_holds_neither_key_nor_seats(
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
         await paused.execute("COMMIT")
     await paused.close(timeout=1)
+
+
+async def test_who_waits_for_a_key_to_the_end_of_its_time_is_told_within_it(
+    store: Store, database: Database, postgres: Postgres
+) -> None:
+    wanted = command()
+    holder = await asyncpg.connect(postgres("orders"))
+    transaction = holder.transaction()
+    await transaction.start()
+    await holder.execute(
+        "INSERT INTO idempotency_keys (account_id, key, fingerprint, order_id)"
+        " VALUES ($1, $2, 'x', gen_random_uuid())",
+        uuid.UUID(wanted.account_id),
+        wanted.key,
+    )
+    async with Deadline.after(1).enforce() as deadline:
+        with pytest.raises(StoreUnavailable):
+            await store.place(wanted)
+        assert deadline.remaining() > 0
+    await transaction.rollback()
+    await holder.close()
+    order, replayed = await store.place(wanted)
+    assert (order.id, replayed) == (wanted.order_id, False)
 
 
 async def test_a_capture_confirms_once_however_often_it_is_told(
