@@ -27,7 +27,7 @@ import asyncpg
 from chassis.metrics import POSTGRES_CONNECTIONS, STORE_ERRORS, STORE_SECONDS
 from chassis.resilience import current_deadline, remaining_or
 from chassis.store.errors import StoreBusy, StoreLocked, StoreUnavailable
-from chassis.store.servers import Servers
+from chassis.store.servers import CONNECT_SECONDS, Servers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,6 @@ _LEAST_SECONDS = 0.05  # with less time than this nothing is begun
 _BACK_SECONDS = 0.3  # of the deadline: so long may the word that it did not go take to the caller
 _ROLLBACK_SECONDS = 0.2  # whoever takes longer is away: the end of the connection is a rollback too
 _DOUBT_SECONDS = 0.25
-_CONNECT_SECONDS = 1.0
 _COMMAND_SECONDS = 4.0
 _COMMIT_SECONDS = 2.0  # below the command's, whose end would be a cancellation
 _MIGRATE_SECONDS = 300
@@ -114,18 +113,37 @@ class Database:
         With `prefer`, a host of the DSN, it is for reading only: from that one while it answers.
         """
         servers = Servers(dsn, prefer=prefer)
+        async with cls._on(servers, dsn, size) as database:
+            yield database
+
+    @classmethod
+    @asynccontextmanager
+    async def open_two(
+        cls, dsn: str, *, size: int, apart: int
+    ) -> AsyncIterator[tuple[Database, Database]]:
+        """As `open`, and a second pool, of `apart` connections to the same server.
+
+        For what must go on while all connections of the first one are taken.
+        """
+        servers = Servers(dsn)
+        async with cls._on(servers, dsn, size) as first, cls._on(servers, dsn, apart) as second:
+            yield first, second
+
+    @classmethod
+    @asynccontextmanager
+    async def _on(cls, servers: Servers, dsn: str, size: int) -> AsyncIterator[Database]:
         pool = await asyncpg.create_pool(
             dsn,
             min_size=0,
             max_size=size,
             connect=servers.connect,
             connection_class=_Connection,
-            timeout=_CONNECT_SECONDS,
+            timeout=CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
             max_inactive_connection_lifetime=0,
             server_settings={"jit": "off"},
         )
-        servers.on_change = lambda: _expire(pool)
+        servers.on_change.append(lambda: _expire(pool))
         try:
             yield cls(pool, servers)
         finally:

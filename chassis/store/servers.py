@@ -8,6 +8,10 @@ it was replaced and does not know it yet.
 Whoever has waited a while for an answer raises a doubt. Then the server is asked something easy;
 when that stays unanswered too, and nobody else heard of it, every connection to it is dropped and
 the next one is looked for: waiting for a server that hangs ends after less than a second.
+
+A connection takes five messages there and back, so from afar it may take longer than its caller's
+patience. It is opened all the same, and is the next caller's: else a server that is only slow would
+lose one connection after the other, and never get another.
 """
 
 from __future__ import annotations
@@ -33,7 +37,8 @@ else:
 
 log = logging.getLogger(__name__)
 
-_CONNECT_SECONDS = 1.0  # as long as a dead name takes to be found dead
+_LOOK_UP_SECONDS = 1.0
+CONNECT_SECONDS = 2.0  # with 200 ms there and back it takes 1.2 s
 _ANSWER_SECONDS = 0.5
 _AGAIN_SECONDS = 0.2
 _BETTER_SECONDS = 0.3  # once one has answered, how long the preferred one is waited for
@@ -93,11 +98,13 @@ class Servers:
         self._search: asyncio.Task[Server] | None = None
         self._check: asyncio.Task[None] | None = None
         self._connections: WeakSet[Connection] = WeakSet()
+        # Connections whose callers gave up, made or not yet: never more than a pool is short of.
+        self._left: list[asyncio.Task[Connection]] = []
         self._farewell_at: float | None = None
         self._refused_at: float | None = None
         self._heard = 0.0
         self._found_at = 0.0
-        self.on_change: Callable[[], None] = lambda: None
+        self.on_change: list[Callable[[], None]] = []
 
     async def connect(self, *_: object, **options: Any) -> Connection:
         """A new connection, for a pool; its other `options` are the pool's.
@@ -108,8 +115,20 @@ class Servers:
         server = self._server
         if server is None:
             server = await asyncio.shield(self._find())
+        address = self._address
         # (The DSN's target_session_attrs is checked here: a primary may have stepped down.)
-        options |= {"host": self._address, "port": server.port}
+        options |= {"host": address, "port": server.port}
+        opening = self._taken() or asyncio.create_task(self._open(server, options))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            if address == self._address:
+                self._left.append(opening)
+            else:
+                _drop(opening)
+            raise
+
+    async def _open(self, server: Server, options: dict[str, Any]) -> Connection:
         if self._prefer is not None:
             options["target_session_attrs"] = SessionAttribute.any
         try:
@@ -121,6 +140,14 @@ class Servers:
         self._connections.add(connection)
         self.heard()
         return connection
+
+    def _taken(self) -> asyncio.Task[Connection] | None:
+        """One that its caller left, if it may be of use still."""
+        while self._left:
+            opening = self._left.pop(0)
+            if not (opening.done() and _of_no_use(opening)):
+                return opening
+        return None
 
     def heard(self) -> None:
         """A call was answered."""
@@ -170,12 +197,18 @@ class Servers:
 
     async def aclose(self) -> None:
         """Stops looking."""
+        self._drop_left()
         tasks = [task for task in (self._search, self._check) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._monitor is not None:
             self._monitor.terminate()
+
+    def _drop_left(self) -> None:
+        for opening in self._left:
+            _drop(opening)
+        self._left.clear()
 
     def _find(self) -> asyncio.Task[Server]:
         if self._search is None:
@@ -227,6 +260,8 @@ class Servers:
         self._timeline = max(self._timeline, found.timeline)
         changed = found.server != self._last
         self._server = self._last = found.server
+        if found.address != self._address:
+            self._drop_left()
         self._address = found.address
         self.heard()
         self._found_at = self._heard
@@ -234,7 +269,8 @@ class Servers:
         if changed:
             POSTGRES_SERVER_CHANGES.inc()
             log.info("postgres", extra={"server": found.server.host, "standby": found.standby})
-            self.on_change()
+            for told in self.on_change:
+                told()
 
     async def _watch(self, server: Server) -> Found:
         """Asks one server until it is one that may be used."""
@@ -273,7 +309,7 @@ class Servers:
             host=address,
             port=port,
             target_session_attrs=SessionAttribute.any,
-            timeout=_CONNECT_SECONDS,
+            timeout=CONNECT_SECONDS,
         )
         return connection
 
@@ -297,13 +333,28 @@ class Servers:
             self.lost(error, server)
 
 
+def _of_no_use(opened: asyncio.Task[Connection]) -> bool:
+    return opened.cancelled() or opened.exception() is not None or opened.result().is_closed()
+
+
+def _drop(opening: asyncio.Task[Connection]) -> None:
+    """Ends it, or the connection that came of it."""
+
+    def end(done: asyncio.Task[Connection]) -> None:
+        if not _of_no_use(done):
+            done.result().terminate()
+
+    opening.cancel()
+    opening.add_done_callback(end)
+
+
 async def _resolve(server: Server) -> str:
     """The address of a server's name, by a look-up that may be given up (create_connection's not).
 
     Raises:
         OSError: it has none, or nobody knows in time.
     """
-    async with asyncio.timeout(_CONNECT_SECONDS):
+    async with asyncio.timeout(_LOOK_UP_SECONDS):
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
     return str(found[0][4][0])

@@ -11,7 +11,12 @@ class OrdersSettings(Settings, PostgresSettings, KafkaSettings):
     """What orders is told from its environment."""
 
     service: str = "orders"
-    postgres_pool: int = Field(7, ge=1, description="connections at most, and one more")
+    postgres_pool: int = Field(
+        5, ge=1, description="connections for requests at most, and one more"
+    )
+    postgres_bus_pool: int = Field(
+        2, ge=2, description="connections for the relay and for what payments tells"
+    )
     postgres_replica_pool: int = Field(
         2, ge=1, description="connections to the replica at most, and one more"
     )

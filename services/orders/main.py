@@ -32,9 +32,12 @@ async def build(settings: OrdersSettings, life: Lifecycle) -> AsyncIterator[Fast
     seats = {show.id: show.seats_total for show in shows.values()}
 
     async with (
-        Database.open(
-            settings.postgres_dsn.get_secret_value(), size=settings.postgres_pool
-        ) as database,
+        # However many wait to order, what was ordered goes on.
+        Database.open_two(
+            settings.postgres_dsn.get_secret_value(),
+            size=settings.postgres_pool,
+            apart=settings.postgres_bus_pool,
+        ) as (database, for_bus),
         Database.open(
             settings.postgres_dsn.get_secret_value(),
             size=settings.postgres_replica_pool,
@@ -43,16 +46,17 @@ async def build(settings: OrdersSettings, life: Lifecycle) -> AsyncIterator[Fast
         Producer.open(settings.kafka_brokers, settings.instance) as producer,
     ):
         store = Store(database, replica if settings.postgres_replica else None)
-        relay = Relay(database, producer, settings.instance)
+        told = Store(for_bus)
+        relay = Relay(for_bus, producer, settings.instance)
         migrate = partial(
             database.migrate, SCHEMA, MIGRATIONS, fill=partial(put_on_sale, seats_by_show=seats)
         )
-        follow = partial(follow_payments, settings, producer, store)
+        follow = partial(follow_payments, settings, producer, told)
         async with (
             startup(life, _TABLES, migrate),
             background("relay", life.after(_TABLES, relay.run)),
             background("payments", life.after(_TABLES, follow)),
-            background("housekeeping", partial(_housekeeping, store, settings.keys_kept_hours)),
+            background("housekeeping", partial(_housekeeping, told, settings.keys_kept_hours)),
         ):
             yield create_app(settings, life, store, shows)
 

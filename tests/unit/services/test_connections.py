@@ -37,7 +37,7 @@ def fullest() -> dict[str, int]:
             *[default(NotificationsSettings, "subscriber_pool") for _ in subscribers],
         ],
         "orders": [
-            default(OrdersSettings, "postgres_pool"),
+            default(OrdersSettings, "postgres_pool") + default(OrdersSettings, "postgres_bus_pool"),
             # Where the replica is away, or became the primary, these are the primary's too.
             default(OrdersSettings, "postgres_replica_pool"),
         ],

@@ -1,10 +1,16 @@
-"""What a DSN names."""
+"""What a DSN names, and what becomes of a connection that takes its time."""
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import asyncpg
 import pytest
 
-from chassis.store.servers import Server, read_servers
+from chassis.store.servers import Found, Server, Servers, read_servers
+
+HERE, THERE = Server("postgres-a", 5432), Server("postgres-b", 5432)
 
 
 def test_all_servers_are_read() -> None:
@@ -24,3 +30,109 @@ def test_a_dsn_without_a_password_or_a_database_will_do() -> None:
 def test_what_names_no_server_is_refused(dsn: str) -> None:
     with pytest.raises(ValueError, match="A DSN is"):
         read_servers(dsn)
+
+
+class Connection:
+    """One that was made."""
+
+    ended = False
+
+    def is_closed(self) -> bool:
+        return self.ended
+
+    def terminate(self) -> None:
+        self.ended = True
+
+
+class Slow:
+    """Servers that are far away: a connection is made when `arrive` says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.made: list[Any] = []
+        self.arrive = asyncio.Event()
+
+    async def connect(self, _: str, **options: Any) -> Any:
+        self.asked.append(options["host"])
+        await self.arrive.wait()
+        self.made.append(Connection())
+        return self.made[-1]
+
+
+@pytest.fixture
+async def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
+    made = Slow()
+    monkeypatch.setattr(asyncpg, "connect", made.connect)
+    return made
+
+
+def servers_at(address: str) -> Servers:
+    servers = Servers("postgresql://postgres-a,postgres-b/orders")
+    use(servers, HERE, address)
+    return servers
+
+
+def use(servers: Servers, server: Server, address: str) -> None:
+    monitor: Any = Connection()
+    servers._use(Found(server, address, standby=False, timeline=1, connection=monitor))
+
+
+async def give_up(servers: Servers) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await servers.connect()
+
+
+async def test_a_connection_that_its_caller_gave_up_is_the_next_callers(slow: Slow) -> None:
+    servers = servers_at("10.0.0.1")
+    await give_up(servers)
+    await give_up(servers)  # takes up the same one
+    slow.arrive.set()
+    assert await servers.connect() is slow.made[0]
+    assert slow.asked == ["10.0.0.1"]
+    await servers.connect()
+    assert slow.asked == ["10.0.0.1", "10.0.0.1"]
+
+
+async def test_one_that_ended_meanwhile_is_not_given_to_anybody(slow: Slow) -> None:
+    servers = servers_at("10.0.0.1")
+    await give_up(servers)
+    slow.arrive.set()
+    while not slow.made:
+        await asyncio.sleep(0)
+    slow.made[0].terminate()
+    assert await servers.connect() is slow.made[1]
+
+
+@pytest.mark.parametrize("server", [THERE, HERE], ids=["another server", "the same elsewhere"])
+async def test_with_another_address_those_to_the_old_one_end(slow: Slow, server: Server) -> None:
+    servers = servers_at("10.0.0.1")
+    await give_up(servers)
+    use(servers, server, "10.0.0.2")
+    slow.arrive.set()
+    assert await servers.connect() is slow.made[-1]
+    assert slow.asked == ["10.0.0.1", "10.0.0.2"]
+    assert [connection.ended for connection in slow.made] == [False]
+
+
+async def test_whoever_closes_leaves_none_open(slow: Slow) -> None:
+    servers = servers_at("10.0.0.1")
+    await give_up(servers)
+    slow.arrive.set()
+    while not slow.made:
+        await asyncio.sleep(0)
+    await servers.aclose()
+    await asyncio.sleep(0)
+    assert [connection.ended for connection in slow.made] == [True]
+
+
+async def test_one_that_is_given_up_when_the_address_has_changed_is_nobodys(slow: Slow) -> None:
+    servers = servers_at("10.0.0.1")
+    waiting = asyncio.create_task(servers.connect())
+    await asyncio.sleep(0)
+    use(servers, HERE, "10.0.0.2")
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    slow.arrive.set()
+    assert await servers.connect() is slow.made[-1]
+    assert slow.asked[-1] == "10.0.0.2"
