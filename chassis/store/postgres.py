@@ -45,7 +45,7 @@ else:
 _PATIENCE_SECONDS = 0.8
 _FAREWELL_PATIENCE_SECONDS = 4.5
 _LEAST_SECONDS = 0.05  # with less time than this nothing is begun
-_BACK_SECONDS = 0.3  # of the deadline: so long may the word that it did not go take to the caller
+_BACK_SECONDS = 0.5  # of the deadline: so long may the word that it did not go take to the caller
 _ROLLBACK_SECONDS = 0.2  # whoever takes longer is away: the end of the connection is a rollback too
 _DOUBT_SECONDS = 0.25
 _COMMAND_SECONDS = 4.0
