@@ -118,3 +118,12 @@ def test_what_was_seen_must_still_hold() -> None:
 def test_without_a_leader_there_is_nothing_to_take_out() -> None:
     with pytest.raises(ValueError, match="no leader"):
         removal(View(None, None), PREFIX)
+
+
+def test_a_request_to_hand_over_is_all_that_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, dict[str, Any]]] = []
+    etcd = Etcd(["etcd"], PREFIX)
+    monkeypatch.setattr(etcd, "_call", lambda *given: asked.append(given))
+    etcd.withdraw_request()
+    key = base64.b64encode(b"/holdfast/east/failover").decode()
+    assert asked == [("/v3/kv/deleterange", {"key": key})]  # without an end it is this one key
