@@ -60,7 +60,8 @@ _FAREWELL = (
     asyncpg.TargetServerAttributeNotMatched,
 )
 _FAREWELL_SECONDS = 5.0
-_REFUSING_SECONDS = 0.4  # a machine that dies may refuse for a moment; one that lives goes on
+# A machine that dies may refuse for a moment; one that lives still does so long after the break.
+_REFUSING_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Servers:
         # Connections whose callers gave up, made or not yet: never more than a pool is short of.
         self._left: list[asyncio.Task[Connection]] = []
         self._farewell_at: float | None = None
-        self._refused_at: float | None = None
+        self._broke_at: float | None = None
         self._heard = 0.0
         self._found_at = 0.0
         self.on_change: list[Callable[[], None]] = []
@@ -173,11 +174,11 @@ class Servers:
     def _note(self, error: Exception) -> None:
         """Whether the server that was used says goodbye, or its machine lives without it."""
         now = asyncio.get_running_loop().time()
-        if isinstance(error, ConnectionRefusedError):
-            self._refused_at = self._refused_at or now
-            farewell = now - self._refused_at >= _REFUSING_SECONDS
-        else:
-            farewell = isinstance(error, _FAREWELL)
+        farewell = isinstance(error, _FAREWELL)
+        if not isinstance(error, TimeoutError):
+            self._broke_at = self._broke_at or now
+            if isinstance(error, ConnectionRefusedError):
+                farewell = now - self._broke_at >= _REFUSING_SECONDS
         if farewell and not self.farewell:
             self._farewell_at = now
 
@@ -265,7 +266,7 @@ class Servers:
         self._address = found.address
         self.heard()
         self._found_at = self._heard
-        self._refused_at = None
+        self._broke_at = None
         if changed:
             POSTGRES_SERVER_CHANGES.inc()
             log.info("postgres", extra={"server": found.server.host, "standby": found.standby})

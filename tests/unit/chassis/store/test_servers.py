@@ -136,3 +136,32 @@ async def test_one_that_is_given_up_when_the_address_has_changed_is_nobodys(slow
     slow.arrive.set()
     assert await servers.connect() is slow.made[-1]
     assert slow.asked[-1] == "10.0.0.2"
+
+
+async def test_who_still_refuses_a_while_after_the_break_lives_and_said_goodbye(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its goodbye itself may be lost: the connection's reset comes before it."""
+    servers = servers_at("10.0.0.1")
+    now = 100.0
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "time", lambda: now, raising=False)
+    servers._note(ConnectionResetError())
+    now += 0.3
+    servers._note(ConnectionRefusedError())
+    assert not servers.farewell
+    now += 0.25
+    servers._note(ConnectionRefusedError())
+    assert servers.farewell
+
+
+async def test_who_says_nothing_said_no_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = servers_at("10.0.0.1")
+    now = 100.0
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "time", lambda: now, raising=False)
+    servers._note(TimeoutError())
+    now += 1
+    servers._note(ConnectionRefusedError())  # a moment of dying
+    servers._note(OSError("no route to host"))
+    assert not servers.farewell
