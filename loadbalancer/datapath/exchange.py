@@ -306,7 +306,8 @@ class Exchange(Tries):
         instance, link = self.instance, self._link
         if instance is not None:
             instance.meter.observe(now - self.sent_at)
-            instance.answered = max(instance.answered, self.sent_at)
+            if self.sent_at > instance.answered:  # noqa: PLR1730 - without the call
+                instance.answered = self.sent_at
         self._link = None
         if link is not None:
             if self._reusable:

@@ -83,6 +83,13 @@ async def give_up(servers: Servers) -> None:
             await servers.connect()
 
 
+async def give_up_and_make(servers: Servers, slow: Slow) -> None:
+    await give_up(servers)
+    slow.arrive.set()
+    while not slow.made:
+        await asyncio.sleep(0)
+
+
 async def test_a_connection_that_its_caller_gave_up_is_the_next_callers(slow: Slow) -> None:
     servers = servers_at("10.0.0.1")
     await give_up(servers)
@@ -96,10 +103,7 @@ async def test_a_connection_that_its_caller_gave_up_is_the_next_callers(slow: Sl
 
 async def test_one_that_ended_meanwhile_is_not_given_to_anybody(slow: Slow) -> None:
     servers = servers_at("10.0.0.1")
-    await give_up(servers)
-    slow.arrive.set()
-    while not slow.made:
-        await asyncio.sleep(0)
+    await give_up_and_make(servers, slow)
     slow.made[0].terminate()
     assert await servers.connect() is slow.made[1]
 
@@ -117,10 +121,7 @@ async def test_with_another_address_those_to_the_old_one_end(slow: Slow, server:
 
 async def test_whoever_closes_leaves_none_open(slow: Slow) -> None:
     servers = servers_at("10.0.0.1")
-    await give_up(servers)
-    slow.arrive.set()
-    while not slow.made:
-        await asyncio.sleep(0)
+    await give_up_and_make(servers, slow)
     await servers.aclose()
     await asyncio.sleep(0)
     assert [connection.ended for connection in slow.made] == [True]
