@@ -50,3 +50,7 @@ class Backlog:
         """Nobody will ask for it."""
         self._pieces.clear()
         self.size = 0
+
+
+NOTHING: Final = Backlog()
+"""Of all who sent nothing ahead: to be asked, and not to be added to."""

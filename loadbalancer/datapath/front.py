@@ -9,6 +9,7 @@ from collections.abc import Callable
 from time import time
 from typing import TYPE_CHECKING, Final, Protocol
 
+from loadbalancer.pools.idle import Idle
 from loadbalancer.wire.body import Body, ChunkedBody, LengthBody
 from loadbalancer.wire.fields import REQUEST_KINDS, Lines
 from loadbalancer.wire.forwarded import Trust
@@ -95,6 +96,7 @@ class Front:
         But for how big a head may be: that is so for the next connection.
         """
         self.settings = settings
+        self.idle_time = Idle(settings.idle)
         self.routes = routes
         self.hop = hop
         self.served_by = served_by

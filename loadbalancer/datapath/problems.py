@@ -1,6 +1,9 @@
 """Every error that the balancer makes itself, but for those of messages that it does not take."""
 
+from http import HTTPStatus
+
 from loadbalancer.pools.retry import Failure
+from loadbalancer.wire.canonical import details
 from loadbalancer.wire.reject import Problem
 
 NO_ROUTE = Problem(404, "no-route", "Nothing is served here")
@@ -19,3 +22,19 @@ GIVEN_UP = {
     Failure.TIMEOUT: Problem(504, "deadline-missed", "No answer in time"),
 }
 """By how the last try failed."""
+
+
+def refusal(
+    problem: Problem, served_by: str, request_id: bytes, *, keep: bool, with_body: bool
+) -> bytes:
+    """The whole answer; one that says 503 also says when to come back, in seconds."""
+    fields = {"X-Served-By": served_by}
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        fields["Retry-After"] = "1"
+    return details(
+        problem,
+        request_id=request_id.decode(),
+        fields=fields,
+        close=not keep,
+        with_body=with_body,
+    )

@@ -11,12 +11,11 @@ import asyncio
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Final, cast
 
-from loadbalancer.datapath.backlog import Backlog
+from loadbalancer.datapath.backlog import NOTHING, Backlog
 from loadbalancer.datapath.exchange import Exchange
-from loadbalancer.datapath.problems import NO_ROUTE, SLOW_HEAD
+from loadbalancer.datapath.problems import NO_ROUTE, SLOW_HEAD, refusal
 from loadbalancer.datapath.reset import forget_unsent
 from loadbalancer.datapath.sides import DONE, CallerSide, LinkSide
-from loadbalancer.wire.canonical import details
 from loadbalancer.wire.connection import Answers, Requests
 from loadbalancer.wire.reject import Problem, Reject
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from loadbalancer.wire.request import RequestHead
 
 _NEVER: Final = float("inf")
-_UNAVAILABLE: Final = 503
 _HELD: Final = 65_536
 """Bytes of pipelined requests that wait in memory; beyond, the caller is not read."""
 _LINGER_SECONDS: Final = 1.0
@@ -111,7 +109,7 @@ class Caller(Wire, CallerSide):
         super().__init__()
         self._front = front
         self._requests = Requests(front.limits)
-        self._backlog = Backlog()
+        self._backlog = NOTHING
         self._busy = False
         self._in_head = False
         self.ended = False
@@ -162,9 +160,14 @@ class Caller(Wire, CallerSide):
             self._serve(data)
 
     def _hold(self, data: bytes) -> None:
-        self._backlog.add(data)
+        self._own_backlog().add(data)
         if self._backlog.size > _HELD:
             self.pause()
+
+    def _own_backlog(self) -> Backlog:
+        if self._backlog is NOTHING:
+            self._backlog = Backlog()
+        return self._backlog
 
     def _serve(self, data: bytes) -> None:
         """Begins as many requests as end at once; the others end by `done`."""
@@ -195,7 +198,7 @@ class Caller(Wire, CallerSide):
             if backlog.size:
                 data = self._go_on(data)
         if data and not self._lingering:
-            backlog.put_back(data)
+            self._own_backlog().put_back(data)
         self._busy = False
         if self.exchange is None and not self._lingering:
             self._rest(clock())
@@ -245,7 +248,8 @@ class Caller(Wire, CallerSide):
             else:
                 self._linger(now)
             return
-        self.due = now + self._front.settings.idle
+        idle = self._front.idle_time
+        self.due = idle.due if now < idle.stale else idle.anew(now)
         if self._busy:
             return
         if self._backlog.size:
@@ -265,18 +269,8 @@ class Caller(Wire, CallerSide):
         """Answers with a problem."""
         front = self._front
         request_id = request_id or front.hop.request_id()
-        fields = {"X-Served-By": front.served_by}
-        if problem.status == _UNAVAILABLE:
-            fields["Retry-After"] = "1"
-        self.write(
-            details(
-                problem,
-                request_id=request_id.decode(),
-                fields=fields,
-                close=not keep,
-                with_body=head is None or head.method != b"HEAD",
-            )
-        )
+        with_body = head is None or head.method != b"HEAD"
+        self.write(refusal(problem, front.served_by, request_id, keep=keep, with_body=with_body))
         self.done(now, keep)
 
     def _linger(self, now: float) -> None:
@@ -422,7 +416,8 @@ class Link(Wire, LinkSide):
         if not self._reading:
             self.resume()
         if self.transport is not None:  # one that closes meanwhile is sorted out by `pooled`
-            self.due = now + self._instance.idle_seconds
+            idle = self._instance.idle_time
+            self.due = idle.due if now < idle.stale else idle.anew(now)
             self._instance.idle.append(self)
 
     def drop(self) -> None:

@@ -11,6 +11,7 @@ from loadbalancer.pools.affinity import token
 from loadbalancer.pools.budget import Grace
 from loadbalancer.pools.checks import ActiveCheck
 from loadbalancer.pools.ejection import Ejection
+from loadbalancer.pools.idle import Idle
 from loadbalancer.pools.settings import PoolSettings
 
 _FIRST_SHARE = 0.1
@@ -48,7 +49,7 @@ class Instance:
     """An address, its name and zone, what the checks know, and what it is doing now."""
 
     __slots__ = ("_name", "answered", "busy_since", "check", "connections", "drained", "ejection",
-                 "grace", "host", "idle", "idle_seconds", "in_flight", "listed_weight", "listing",
+                 "grace", "host", "idle", "idle_time", "in_flight", "listed_weight", "listing",
                  "meter", "patience", "port", "reason", "share", "since", "source", "state",
                  "token", "weight", "zone")  # fmt: skip
 
@@ -78,7 +79,7 @@ class Instance:
         """When the newest of all requests that it has answered was sent to it."""
         self.connections = 0
         self.idle: list[Closable] = []
-        self.idle_seconds = settings.idle
+        self.idle_time = Idle(settings.idle)
         self.meter = Meter()
         self.patience = settings.try_seconds
         """Seconds for a try on it, where another instance may be tried instead."""
@@ -90,7 +91,7 @@ class Instance:
         """New settings of its pool; what is known of it stays."""
         self.check.settings = settings.check
         self.ejection.settings = settings.eject
-        self.idle_seconds = settings.idle
+        self.idle_time = Idle(settings.idle)
 
     @property
     def address(self) -> str:

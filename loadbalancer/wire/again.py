@@ -30,11 +30,11 @@ from loadbalancer.wire.request import (
 
 _END: Final = b"\r\n\r\n"
 _CRLF: Final = b"\r\n"
-_BYTES: Final = 4_096
-"""Of a bigger head nothing is kept."""
 _MISSES: Final = 16
 """After so many heads in a row that were another kind, this connection's are not compared."""
 _NOWHERE: Final = -1
+_FRAMES: Final = 64
+"""So many kinds of heads are known at once."""
 _ID_AT: Final = len("X-Request-Id: ")
 
 
@@ -42,10 +42,9 @@ class Again:
     """The last head of a connection, and what of it may change."""
 
     __slots__ = ("_head", "_kinds", "_lines", "_misses", "_names", "_parser", "_places",
-                 "_raw", "_varied", "frame")  # fmt: skip
+                 "_varied", "frame")  # fmt: skip
 
     def __init__(self) -> None:
-        self._raw = b""
         self._head: RequestHead | None = None
         self._parser: RequestParser | None = None
         self._misses = 0
@@ -59,21 +58,20 @@ class Again:
         self.frame: Frame | None = None
         """To be asked first."""
 
-    def remember(self, raw: bytes, head: RequestHead, parser: RequestParser) -> None:
-        """The parser read this head: the next one may be like it."""
+    def remember(self, head: RequestHead, parser: RequestParser) -> RequestHead | None:
+        """The parser read this head: the next one may be like it. Gives it, if so."""
         self._lines, self.frame = [], None
         self._varied.clear()
-        if len(raw) <= _BYTES and self._misses < _MISSES:
-            self._raw, self._head, self._parser = raw, head, parser
-        else:
-            self._raw, self._head = b"", None
+        kept = head.raw and self._misses < _MISSES
+        self._head, self._parser = head if kept else None, parser
+        return self._head
 
     def read(self, data: bytes, parser: RequestParser) -> RequestHead | None:
         """The head, if the data is just that and like the last one; None: ask the parser."""
         before = self._head
         if before is None or parser is not self._parser or len(data) > parser.fitting:
             return None
-        if data == self._raw:
+        if data == before.raw:
             return before
         if not data.endswith(_END):
             return None
@@ -119,7 +117,7 @@ class Again:
 
     def _take_apart(self, head: RequestHead, parser: RequestParser) -> list[bytes]:
         """Finds out what may change; nothing, if the last head means more than its lines say."""
-        lines = self._lines = self._raw.split(_CRLF)
+        lines = self._lines = head.raw.split(_CRLF)
         self._names = [line[: line.find(b":") + 1] for line in lines]
         self._places = [_NOWHERE] * len(lines)
         self._kinds = [PLAIN] * len(lines)
@@ -154,7 +152,12 @@ class Again:
             gaps.append((block, len(block), len(name), value, place))
             begin = at + 1
         tail = _CRLF.join(self._lines[begin:])
-        return Frame(before, parser, gaps, tail, passed.blocks, named)
+        if len(parser.frames) >= _FRAMES:
+            parser.frames.clear()
+        key = tuple(gaps), tail, passed.fixed
+        return parser.frames.setdefault(
+            key, Frame(before, parser, gaps, tail, passed.blocks, named)
+        )
 
 
 class _Blocks:
@@ -179,6 +182,12 @@ class _Blocks:
     def of(self, place: int) -> int:
         """Where the line at this place is now."""
         return self._places[place]
+
+    @property
+    def fixed(self) -> tuple[bytes, ...]:
+        """All but the lines at those places."""
+        apart = self._places.values()
+        return tuple(block for at, block in enumerate(self.blocks) if at not in apart)
 
 
 Gap = tuple[bytes, int, int, Callable[[bytes, int], re.Match[bytes] | None], int]

@@ -19,7 +19,7 @@ class HeadReader:
     that can only be refused; and the verdict does not depend on how the bytes were cut.
     """
 
-    __slots__ = ("_held", "_limits", "_may_skip", "_skips_empty_line", "begun", "fresh", "rest")
+    __slots__ = ("_held", "_limits", "_may_skip", "_skips_empty_line", "begun", "rest")
 
     def __init__(self, limits: Limits, *, skips_empty_line: bool = False) -> None:
         """Before a request one empty line is skipped (RFC 9112, section 2.2)."""
@@ -28,8 +28,6 @@ class HeadReader:
         self._held = b""
         self.begun = False
         """There is a piece of a head."""
-        self.fresh = True
-        """Nothing at all has come since the last head, not even an empty line."""
         self.rest = b""
 
     def feed(self, data: bytes) -> list[bytes] | None:
@@ -58,11 +56,9 @@ class HeadReader:
             self._judge(data, max(0, len(held) - 1))
             self._held = data
             self.begun = bool(data)
-            self.fresh = False
             return None
         self._held = b""
         self.begun = False
-        self.fresh = True
         self._may_skip = self._skips_empty_line
         end += 4
         self.rest = data[end:]

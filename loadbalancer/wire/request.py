@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from loadbalancer.wire import fields
 from loadbalancer.wire.fields import (
@@ -32,6 +32,9 @@ from loadbalancer.wire.heads import has_bare_newline, lines_of
 from loadbalancer.wire.limits import Limits
 from loadbalancer.wire.reject import Reject, bad
 
+if TYPE_CHECKING:
+    from loadbalancer.wire.again import Frame
+
 # RFC 3986, and in the query what browsers leave as it is (URL standard, query percent-encode set).
 _PATH = rb"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*+"
 _QUERY = rb"(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@%/?\[\]{}|^`\\]*+)?+"
@@ -51,6 +54,9 @@ request_id_line = re.compile(_REQUEST_ID + rb"\r\n").match
 _MILLISECONDS = _HOPS = re.compile(rb"[0-9]{1,9}").fullmatch
 _MAX_METHOD: Final = 32
 _MAX_PORT: Final = 65_535
+_KEPT: Final = 64
+_KEPT_BYTES: Final = 4_096
+"""Of so many heads, none of them longer, it is remembered what they are."""
 
 # RFC 9110, section 9.2.2: doing it twice has the effect of doing it once.
 _IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
@@ -67,6 +73,7 @@ class RequestHead:
         keyed: it carries an Idempotency-Key.
         repeatable: a second run of it does no harm.
         timeout_ms: what is left of the caller's patience, if it said so.
+        raw: as it came, if another one may be held against it.
     """
 
     __slots__ = (
@@ -81,6 +88,7 @@ class RequestHead:
         "method",
         "minor",
         "plain",
+        "raw",
         "repeatable",
         "request_id",
         "target",
@@ -105,6 +113,7 @@ class RequestHead:
         self.timeout_ms: int | None = None
         self.forwarded_for = b""
         self.forwarded: list[bytes] | None = None
+        self.raw = b""
 
     @property
     def lines(self) -> list[bytes]:
@@ -149,6 +158,7 @@ class Like(RequestHead):
         self.timeout_ms = other.timeout_ms
         self.forwarded_for = other.forwarded_for
         self.forwarded = other.forwarded
+        self.raw = b""
 
 
 class RequestParser:
@@ -159,6 +169,10 @@ class RequestParser:
         self._limits = limits
         self._upgrades = upgrades
         self.lines = Lines(fields.REQUEST_KINDS)
+        self._known: dict[bytes, RequestHead] = {}
+        """Some heads by how they came: what comes on many connections is one and the same."""
+        self.frames: dict[object, Frame] = {}
+        """See `wire/again.py`: where only the same values vary, connections share one."""
         self.fitting = min(limits.head, limits.start_line)
         """No line of a head of so many bytes is too long."""
 
@@ -168,7 +182,16 @@ class RequestParser:
         Raises:
             Reject: with the status to answer; the connection is not usable after it.
         """
-        return self.parse(lines_of(raw))
+        known = self._known.get(raw)
+        if known is not None:
+            return known
+        head = self.parse(lines_of(raw))
+        if len(raw) <= _KEPT_BYTES:
+            head.raw = raw
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[raw] = head
+        return head
 
     def parse(self, lines: list[bytes]) -> RequestHead:
         """Reads a head: its request line and its field lines.

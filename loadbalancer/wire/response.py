@@ -23,6 +23,9 @@ FINAL: Final = 200
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?").fullmatch
 _MEMO_STATUSES: Final = 256
+_KEPT: Final = 64
+_KEPT_BYTES: Final = 1_024
+"""Of so many heads, none of them longer, it is remembered what they are."""
 
 
 class ResponseHead:
@@ -37,6 +40,7 @@ class ResponseHead:
         minor: 0 or 1, of the instance's HTTP version.
         dated: it says when it was made.
         keep_alive: the instance will take another request on this connection.
+        raw: as it came, if another one may be held against it; `size` bytes.
     """
 
     __slots__ = (
@@ -48,6 +52,8 @@ class ResponseHead:
         "line",
         "minor",
         "plain",
+        "raw",
+        "size",
         "status",
         "upgrade",
         "writer",
@@ -65,6 +71,8 @@ class ResponseHead:
         self.dated = False
         self.keep_alive = minor == 1
         self.upgrade = b""
+        self.raw = b""
+        self.size = 0
         self.written = b""
         self.writer: object = None
         """As it was passed on, and by whom."""
@@ -97,6 +105,8 @@ class ResponseParser:
         self._limits = limits
         self._lines = Lines(fields.RESPONSE_KINDS)
         self._statuses: dict[bytes, tuple[int, bytes, int]] = {}
+        self._known: dict[bytes, ResponseHead] = {}
+        """Some final heads by how they came: what comes on many connections is one and the same."""
 
     def read(self, raw: bytes, method: bytes) -> ResponseHead:
         """Reads the head, not yet cut into lines, of the answer to a request with this method.
@@ -104,7 +114,18 @@ class ResponseParser:
         Raises:
             Reject: whatever its status, the caller gets a 502.
         """
-        return self.parse(lines_of(raw), method)
+        if method == b"HEAD" or len(raw) > _KEPT_BYTES:
+            return self.parse(lines_of(raw), method)
+        known = self._known.get(raw)
+        if known is not None:
+            return known
+        head = self.parse(lines_of(raw), method)
+        if head.status >= FINAL:
+            head.raw, head.size = raw, len(raw)
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[raw] = head
+        return head
 
     def parse(self, lines: list[bytes], method: bytes) -> ResponseHead:
         """Reads the head of the answer to a request with this method.

@@ -2,11 +2,13 @@
 
 import asyncio
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from loadbalancer.datapath import exchange, sockets, tries
+from loadbalancer.datapath.backlog import NOTHING
 from loadbalancer.datapath.front import Front
 from loadbalancer.datapath.routes import Route, Routes
 from loadbalancer.datapath.settings import FrontSettings
@@ -86,8 +88,10 @@ GET = b"GET /api/ HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
-    return Scene(monkeypatch)
+def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    yield Scene(monkeypatch)
+    assert NOTHING.size == 0  # nobody adds to what all share
+    assert NOTHING.take() == b""
 
 
 def test_requests_that_end_at_once_are_served_in_a_loop(scene: Scene) -> None:

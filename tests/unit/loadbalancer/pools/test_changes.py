@@ -22,7 +22,7 @@ def test_who_stays_keeps_its_state_and_its_numbers() -> None:
     check = dataclasses.replace(settings.check, rise=1)
     script.pool.reconfigure(dataclasses.replace(settings, idle=7.0, check=check), "b", script.now)
     assert (script.at(1).state, script.at(2).state) == (State.FAILING, State.UP)
-    assert (script.at(2).meter.requests, script.at(2).idle_seconds) == (1, 7.0)
+    assert (script.at(2).meter.requests, script.at(2).idle_time.seconds) == (1, 7.0)
     assert script.pool.zone == "b"
     script.check(1, READY)
     assert script.at(1).state is State.UP

@@ -123,7 +123,7 @@ def test_it_says_so_whatever_a_byte_is(seed: int) -> None:
 def test_it_is_the_way_that_a_browser_goes() -> None:
     again, parser = Again(), RequestParser(LIMITS)
     first = whole(BASES[0])
-    again.remember(first, parser.read(first), parser)
+    again.remember(parser.read(first), parser)
     head = again.read(first.replace(b"/a?b=1", b"/c").replace(b"a=1", b"a=2"), parser)
     assert head is not None
     assert (head.target, head.request_id) == (b"/c", b"r-1")
@@ -143,7 +143,7 @@ def test_where_nothing_is_alike_it_is_not_tried_for_ever() -> None:
     for at in range(40):
         raw = whole([b"GET / HTTP/1.1", b"Host: h%d" % at])
         assert again.read(raw, parser) is None
-        again.remember(raw, parser.read(raw), parser)
+        again.remember(parser.read(raw), parser)
     assert again._head is None
 
 
@@ -165,6 +165,60 @@ def test_answers_that_are_alike_are_read_once() -> None:
     assert answers.read(raw[:10], b"GET") is None
     assert answers.read(raw[10:] + raw, b"GET") is not None
     assert answers.rest == raw
+
+
+def test_what_is_alike_on_many_connections_is_one_and_the_same() -> None:
+    parser = RequestParser(LIMITS)
+    first, second = Requests(LIMITS), Requests(LIMITS)
+    raw = whole(BASES[0])
+    head = first.read(raw, parser)
+    assert head is not None
+    assert second.read(raw, parser) is head
+    for one in (first, second):
+        for value in (b"v1", b"v-2"):
+            assert one.read(varied(BASES[0], value), parser) is not None
+    assert first._frame is not None
+    assert first._frame is second._frame
+    assert len(parser.frames) == 1
+
+
+def test_heads_that_differ_elsewhere_do_not_share_what_is_read_quickest() -> None:
+    parser = RequestParser(LIMITS)
+    for base in ([b"GET / HTTP/1.1", b"Host: h", b"A: %d" % at, b"B: v"] for at in range(2)):
+        requests = Requests(LIMITS)
+        for value in (b"v", b"v1", b"v2"):
+            head = requests.read(whole([*base[:-1], b"B: " + value]), parser)
+            assert head is not None
+            assert head.lines == [base[2], b"B: " + value]
+    assert len(parser.frames) == 2
+
+
+def test_of_heads_that_never_come_again_few_are_kept() -> None:
+    parser, answers = RequestParser(LIMITS), ResponseParser(LIMITS)
+    for at in range(500):
+        requests = Requests(LIMITS)
+        for value in (b"v", b"v1", b"v2"):
+            raw = whole([b"GET / HTTP/1.1", b"Host: h%d" % at, b"A: " + value])
+            assert requests.read(raw, parser) is not None
+        Answers(LIMITS, answers).read(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % at, b"GET")
+    assert 0 < len(parser._known) <= 64
+    assert 0 < len(parser.frames) <= 64
+    assert 0 < len(answers._known) <= 64
+    fields = [b"A%d: " % at + b"y" * 1_500 for at in range(3)]
+    long = whole([b"GET / HTTP/1.1", b"Host: h", *fields])
+    assert not parser.read(long).raw
+
+
+def test_answers_on_many_connections_share_a_head_but_not_with_those_to_head() -> None:
+    parser = ResponseParser(LIMITS)
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+    heads = [Answers(LIMITS, parser).read(raw + b"hi", b"GET") for _ in range(2)]
+    assert heads[0] is heads[1]
+    bare = Answers(LIMITS, parser).read(raw, b"HEAD")
+    assert bare is not None
+    assert bare.bodyless
+    assert heads[0] is not None
+    assert not heads[0].bodyless
 
 
 def test_an_interim_answer_is_not_what_the_next_one_is_held_against() -> None:
