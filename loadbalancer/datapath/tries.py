@@ -12,7 +12,6 @@ No socket is touched here: the caller's side and the instance's side are given.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from time import monotonic as clock
 from typing import TYPE_CHECKING, Final
 
@@ -70,11 +69,10 @@ class Tries(Asker):
     """
 
     __slots__ = (
-        "_asks_leave", "_caller", "_deadline", "_failures", "_framing", "_front",
-        "_head_bytes", "_keep", "_lates", "_link", "_reusable", "_seconds", "_upload",
-        "admitted_at", "answered_at", "answering", "began", "dialing", "due", "head", "instance",
-        "past", "phase", "placed_at", "pool", "repeatable", "request_id", "sent_at", "status",
-        "tie", "tried_at", "tries",
+        "_asks_leave", "_caller", "_deadline", "_failures", "_framing", "_front", "_keep",
+        "_lates", "_link", "_reusable", "_seconds", "_upload", "admitted_at", "answered_at",
+        "answering", "began", "dialing", "due", "head", "instance", "past", "phase", "placed_at",
+        "pool", "repeatable", "request_id", "sent_at", "status", "tie", "tried_at", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -100,7 +98,6 @@ class Tries(Asker):
         if head.timeout_ms is not None:
             self._seconds = min(self._seconds, head.timeout_ms / 1000)
         self._deadline = 0.0
-        self._head_bytes = b""
         self._asks_leave = False
         """Its body, too long to be kept, comes once the instance says 100."""
         self._link: LinkSide | None = None
@@ -116,21 +113,13 @@ class Tries(Asker):
 
     def _admit(self, now: float) -> None:
         """The pool takes it, or lets it wait for a place, or is full."""
-        pool, caller, front, head = self.pool, self._caller, self._front, self.head
+        pool, front = self.pool, self._front
         self.admitted_at = now
         self._deadline = now + self._seconds
         if not self.request_id:
             self.request_id = front.hop.request_id()
-        self._head_bytes = front.hop.request(
-            head,
-            self.request_id,
-            caller.peer,
-            pool.host,
-            caller.trusted,
-            self._asks_leave,
-        )
         if pool.affinity is not None:
-            self.tie = pool.affinity.read(head, self.client)
+            self.tie = pool.affinity.read(self.head, self.client)
         instance = None
         if pool.in_flight < pool.limit:
             if self.repeatable:  # as `first`, without the call
@@ -182,11 +171,20 @@ class Tries(Asker):
         self.tries += 1
         self.sent_at = now
         self.phase = SENT
-        data = self._head_bytes + _last_lines(int((self._deadline - now) * 1000))
+        front, caller = self._front, self._caller
+        data = front.hop.request(
+            self.head,
+            self.request_id,
+            caller.peer,
+            self.pool.host,
+            int((self._deadline - now) * 1000),
+            caller.trusted,
+            self._asks_leave,
+        )
         upload = self._upload
         if upload is not None:
             data += upload.send()
-            self._caller.resume()
+            caller.resume()
         link.carry(self, data)
         self._expect_answer(now)
 
@@ -487,9 +485,3 @@ class Tries(Asker):
             pool.in_flight -= 1
             if pool.waiting:
                 pool.serve_waiting(now)
-
-
-@lru_cache(maxsize=64)
-def _last_lines(milliseconds: int) -> bytes:
-    """The end of a request's head: how long its answer is waited for; mostly the same again."""
-    return b"\r\nX-Request-Timeout-Ms: %d\r\n\r\n" % max(1, milliseconds)

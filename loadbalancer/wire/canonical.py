@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from time import time
 from typing import Final
@@ -48,16 +49,18 @@ class Hop:
         request_id: bytes,
         peer: bytes,
         fallback_host: bytes,
+        milliseconds: int,
         trusted: bool = False,
         asks_leave: bool = False,
     ) -> bytes:
-        """The head of a request, but for its last lines, which change with each try.
+        """The head of a request.
 
         Args:
             head: as it came.
             request_id: what it is called, if the caller gave it no name.
             peer: who asks.
             fallback_host: for a caller of HTTP/1.0 that named none.
+            milliseconds: so long will an answer be waited for.
             trusted: what the peer says of who asked before it is kept and added to.
             asks_leave: the body comes once the instance has said 100.
         """
@@ -82,6 +85,7 @@ class Hop:
             lines.append(b"Expect: 100-continue")
         if head.upgrade:
             lines.append(b"Connection: Upgrade\r\nUpgrade: " + head.upgrade)
+        lines.append(_end(milliseconds))
         return _CRLF.join(lines)
 
     def _learn(self, peer: bytes, host: bytes, minor: int) -> bytes:
@@ -120,6 +124,12 @@ class Hop:
         """The last answer before a tunnel."""
         upgrade = b"Connection: Upgrade\r\nUpgrade: " + head.upgrade
         return _CRLF.join((head.line, *head.plain, self._via[head.minor], upgrade, _CRLF))
+
+
+@lru_cache(maxsize=64)
+def _end(milliseconds: int) -> bytes:
+    """The end of a request's head; mostly the same again."""
+    return b"X-Request-Timeout-Ms: %d\r\n\r\n" % max(1, milliseconds)
 
 
 def details(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -15,6 +15,9 @@ from loadtests.bench.scenarios import Scenario
 from loadtests.bench.spread import Spread
 
 _WARM_SECONDS = 1.0
+_LOOK_SECONDS = 0.2
+_QUIET_SHARE = 0.05
+_SETTLE_SECONDS = 15.0
 
 Say = Callable[[str], None]
 
@@ -86,11 +89,26 @@ def measure(
                     continue
                 say(f"{scenario.name}: round {number + 1} of {rounds}, {peer.name}")
                 program = programs.get(peer.name, backends)
+                settle(programs.values())
                 try:
                     _round(row, peer, program, cores, seconds, label=f"{number}")
                 except (OSError, wrk.NoResult) as error:
                     row.failed = str(error)
     return list(rows.values())
+
+
+def settle(programs: Collection[Program]) -> None:
+    """Returns when the peers rest, or after a quarter of a minute.
+
+    A slow one still works at what it was asked last, and would take the core from the next.
+    """
+    until = time.monotonic() + _SETTLE_SECONDS
+    used = sum(program.cpu_seconds() for program in programs)
+    while time.monotonic() < until:
+        time.sleep(_LOOK_SECONDS)
+        before, used = used, sum(program.cpu_seconds() for program in programs)
+        if used - before < _QUIET_SHARE * _LOOK_SECONDS:
+            return
 
 
 def _round(

@@ -55,7 +55,7 @@ def forward(pieces: Iterable[bytes]) -> Outcome:
                         break
                     head = _PARSER.read(raw)
                     name = head.request_id or hop.request_id()
-                    sent = hop.request(head, name, b"192.0.2.1", b"pool") + b"\r\n\r\n"
+                    sent = hop.request(head, name, b"192.0.2.1", b"pool", 5_000)
                     keep = head.keep_alive
                     data = reader.rest
                     body = (

@@ -49,7 +49,8 @@ LINES = [
 def seen(head: RequestHead) -> tuple[object, ...]:
     named = head.request_id or b"new"
     return (
-        HOP.request(head, named, b"9.9.9.9", b"pool", trusted=True), head.host_name, head.length,
+        HOP.request(head, named, b"9.9.9.9", b"pool", 5_000, trusted=True),
+        head.host_name, head.length,
         head.keep_alive, head.keyed, head.repeatable, head.timeout_ms, head.request_id,
         head.expects_continue, head.upgrade, head.minor, head.method, head.target,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from loadbalancer.wire.request import RequestParser
 from loadbalancer.wire.response import ResponseHead, ResponseParser
 
 LIMITS = Limits()
+PATIENCE = b"X-Request-Timeout-Ms: 5000\r\n\r\n"
 
 
 def forward(raw: bytes, *, trusted: bool = False) -> bytes:
@@ -22,8 +23,9 @@ def forward(raw: bytes, *, trusted: bool = False) -> bytes:
     head = RequestParser(LIMITS).parse(lines)
     hop = Hop("lb-1")
     name = head.request_id or hop.request_id()
-    sent = hop.request(head, name, b"9.9.9.9", b"pool", trusted=trusted)
-    return sent + b"\r\n\r\n"
+    sent = hop.request(head, name, b"9.9.9.9", b"pool", 5_000, trusted)
+    assert sent.endswith(PATIENCE)
+    return sent.removesuffix(PATIENCE) + b"\r\n"
 
 
 def answered(
@@ -44,7 +46,7 @@ def test_a_request_without_an_id_gets_one_and_no_two_the_same() -> None:
 def test_what_is_kept_of_callers_and_hosts_does_not_grow() -> None:
     hop, head = Hop("lb"), RequestParser(Limits()).parse([b"GET / HTTP/1.1", b"Host: x"])
     for n in range(5_000):
-        asked = hop.request(head, b"i", b"peer-%d" % n, b"")
+        asked = hop.request(head, b"i", b"peer-%d" % n, b"", 5_000)
         assert b"\r\nX-Forwarded-For: peer-%d\r\n" % n in asked
     assert len(hop._known) <= 1_024
 

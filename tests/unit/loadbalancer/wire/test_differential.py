@@ -60,7 +60,7 @@ def forward(raw: bytes) -> tuple[RequestHead, bytes] | None:
         return None
     head = PARSER.read(whole)
     name = head.request_id or HOP.request_id()
-    sent = HOP.request(head, name, b"9.9.9.9", b"pool") + b"\r\n\r\n"
+    sent = HOP.request(head, name, b"9.9.9.9", b"pool", 5_000)
     if head.length == 0:
         return head, sent
     body = (
