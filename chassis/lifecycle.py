@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -169,7 +170,18 @@ def run(settings: S, build: Build[S]) -> None:
     """The main function of every service: returns when the process has stopped cleanly."""
     logs.configure(settings)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    _take_turns()
     uvloop.run(_live(settings, build))
+
+
+def _take_turns() -> None:
+    """Asks the kernel not to interrupt whoever is at work when this process has something to do.
+
+    With thirty processes on two cores each one that wakes would, and what that one had in the
+    caches is gone: a quarter of the orders a second (docs/decisions/0009). See sched(7).
+    """
+    with suppress(AttributeError, OSError):  # Linux only; and a sandbox may forbid it
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 async def _live(settings: S, build: Build[S]) -> None:

@@ -4,6 +4,9 @@
 # date, then this becomes the server, so that signals reach it.
 set -euo pipefail
 
+# Wakes without interrupting whoever is at work, as the services do (chassis/lifecycle.py).
+chrt --batch --pid 0 $$ 2>/dev/null || true
+
 if [ -n "${ETCD_NODES:-}" ]; then exec bash /etc/holdfast/member.sh; fi
 
 export PGDATA=/data/postgres PGHOST=/tmp PGUSER=postgres

@@ -51,6 +51,16 @@ def test_everything_that_grows_is_bounded(all_containers: list[dict[str, Any]]) 
         assert "max-size" in host["LogConfig"]["Config"], name(container)
 
 
+def test_work_is_not_interrupted_by_work_but_by_who_watches_and_passes_on(
+    all_containers: list[dict[str, Any]],
+) -> None:
+    for container in all_containers:
+        rows = docker("top", container["Id"], "-o", "cls,pid").splitlines()[1:]
+        batch = "B" in {row.split()[0] for row in rows}
+        prompt = name(container).startswith(("balancer", "redis", "etcd", "locust"))
+        assert batch != prompt, name(container)
+
+
 def test_only_the_balancers_are_published_and_on_loopback_only(
     all_containers: list[dict[str, Any]],
 ) -> None:
