@@ -139,30 +139,33 @@ async def test_one_that_is_given_up_when_the_address_has_changed_is_nobodys(slow
     assert slow.asked[-1] == "10.0.0.2"
 
 
+class Notes:
+    """Tells of errors at times of its own; seconds after the first one."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.servers = servers_at("10.0.0.1")
+        self._now = 100.0
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self._now, raising=False)
+
+    def note(self, after: float, error: Exception) -> bool:
+        """Gives whether the server has said goodbye by then."""
+        self._now = 100.0 + after
+        self.servers._note(error)
+        return self.servers.farewell
+
+
 async def test_who_still_refuses_a_while_after_the_break_lives_and_said_goodbye(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its goodbye itself may be lost: the connection's reset comes before it."""
-    servers = servers_at("10.0.0.1")
-    now = 100.0
-    loop = asyncio.get_running_loop()
-    monkeypatch.setattr(loop, "time", lambda: now, raising=False)
-    servers._note(ConnectionResetError())
-    now += 0.3
-    servers._note(ConnectionRefusedError())
-    assert not servers.farewell
-    now += 0.25
-    servers._note(ConnectionRefusedError())
-    assert servers.farewell
+    notes = Notes(monkeypatch)
+    assert not notes.note(0, ConnectionResetError())
+    assert not notes.note(0.3, ConnectionRefusedError())
+    assert notes.note(0.55, ConnectionRefusedError())
 
 
 async def test_who_says_nothing_said_no_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
-    servers = servers_at("10.0.0.1")
-    now = 100.0
-    loop = asyncio.get_running_loop()
-    monkeypatch.setattr(loop, "time", lambda: now, raising=False)
-    servers._note(TimeoutError())
-    now += 1
-    servers._note(ConnectionRefusedError())  # a moment of dying
-    servers._note(OSError("no route to host"))
-    assert not servers.farewell
+    notes = Notes(monkeypatch)
+    assert not notes.note(0, TimeoutError())
+    assert not notes.note(1, ConnectionRefusedError())  # a moment of dying
+    assert not notes.note(1, OSError("no route to host"))
