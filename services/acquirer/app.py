@@ -24,7 +24,7 @@ def create_app(
     app = create_shell(settings, life, title="acquirer")
     expected = f"Bearer {settings.acquirer_api_key.get_secret_value()}".encode()
 
-    def check_api_key(authorization: Annotated[str, Header()] = "") -> None:
+    async def check_api_key(authorization: Annotated[str, Header()] = "") -> None:
         if not secrets.compare_digest(authorization.encode(), expected):
             raise Unauthorized("Show your API key: Authorization: Bearer ...")
 
