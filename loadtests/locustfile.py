@@ -14,6 +14,7 @@ from typing import Any
 
 import gevent
 from locust import LoadTestShape, events
+from locust.stats import StatsCSVFileWriter
 
 from loadtests import progress, shapes
 from loadtests.client import Shared
@@ -139,7 +140,24 @@ def _errors(stats: Any) -> list[Any]:
     return sorted(stats.errors.values(), key=lambda error: -error.occurrences)
 
 
+# Locust 2.47 closes its CSV files under the hands of their writer: a traceback, now and then.
+_writers: list[Any] = []
+_write_csv = StatsCSVFileWriter.stats_writer
+
+
+def _stats_writer(files: StatsCSVFileWriter) -> None:
+    _writers.append(gevent.getcurrent())
+    _write_csv(files)
+
+
+def _quit(**_: Any) -> None:
+    gevent.killall(_writers)
+
+
+StatsCSVFileWriter.stats_writer = _stats_writer  # type: ignore[assignment]
+
 _hooks: Any = events  # typed halfway by Locust
 _hooks.init.add_listener(_init)
 _hooks.test_start.add_listener(_test_start)
 _hooks.quitting.add_listener(_quitting)
+_hooks.quit.add_listener(_quit)
