@@ -226,10 +226,11 @@ async def _apply_payments(connection: Connection, events: list[Event]) -> None:
     payments = read_payments(await inbox.take_new(connection, CONSUMER, events))
     confirmed = await _decide(connection, "confirmed", payments.captured)
     declined = await _decide(connection, "declined", payments.declined, payments.declined)
-    await connection.execute(
-        "UPDATE seats SET order_id = NULL WHERE order_id = ANY($1::uuid[])",
-        [uuid.UUID(order.id) for order in declined],
-    )
+    if declined:
+        await connection.execute(
+            "UPDATE seats SET order_id = NULL WHERE order_id = ANY($1::uuid[])",
+            [uuid.UUID(order.id) for order in declined],
+        )
     decided = [order_decided(o, None) for o in confirmed]
     decided += [order_decided(o, payments.declined[uuid.UUID(o.id)]) for o in declined]
     if decided:

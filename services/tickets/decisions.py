@@ -12,7 +12,7 @@ import orjson
 from chassis.bus.event import Event
 from services.tickets.codes import Signer, Ticket
 
-CONFIRMED = "confirmed"
+CONFIRMED = "OrderConfirmed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ def read_orders(events: Iterable[Event]) -> list[ConfirmedOrder]:
             tuple(map(int, event.data["seats"])),
         )
         for event in events
-        if event.type == "OrderConfirmed"
+        if event.type == CONFIRMED
     ]
 
 
 def read_order_answer(body: bytes, account_id: uuid.UUID) -> ConfirmedOrder | None:
     """The order that orders answered to its account, if it is confirmed."""
     fields: dict[str, Any] = orjson.loads(body)
-    if fields["status"] != CONFIRMED:
+    if fields["status"] != "confirmed":
         return None
     return ConfirmedOrder(
         uuid.UUID(fields["id"]),

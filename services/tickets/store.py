@@ -8,7 +8,7 @@ from chassis.bus import inbox
 from chassis.bus.event import Event
 from chassis.store.postgres import Connection, Database
 from services.tickets.codes import Signer, Ticket
-from services.tickets.decisions import ConfirmedOrder, Issue, issues, read_orders
+from services.tickets.decisions import CONFIRMED, ConfirmedOrder, Issue, issues, read_orders
 from services.tickets.errors import SeatHasTicket
 
 CONSUMER = "tickets"
@@ -55,7 +55,9 @@ class Store:
         Raises:
             SeatHasTicket: as above; nothing of the batch is stored.
         """
-        await self._database.transact(lambda c: self._apply_orders(c, events))
+        confirmed = [e for e in events if e.type == CONFIRMED]
+        if confirmed:
+            await self._database.transact(lambda c: self._apply_orders(c, confirmed))
 
     async def forget_old_marks(self) -> None:
         """Forgets inbox marks that no redelivery can need."""
@@ -71,7 +73,7 @@ async def _insert(connection: Connection, issued: list[Issue]) -> None:
     if not issued:
         return
     orders, seats = [i.ticket.order_id for i in issued], [i.ticket.seat for i in issued]
-    await connection.execute(
+    tag = await connection.execute(
         "INSERT INTO tickets (order_id, seat, show_id, account_id, code)"
         " SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::uuid[], $5::text[])"
         "   AS t(order_id, seat, show_id, account_id, code) ORDER BY order_id, seat"
@@ -83,6 +85,8 @@ async def _insert(connection: Connection, issued: list[Issue]) -> None:
         [i.account_id for i in issued],
         [i.code for i in issued],
     )
+    if tag == f"INSERT 0 {len(issued)}":
+        return
     refused = await connection.fetchval(
         "SELECT count(*) FROM unnest($1::uuid[], $2::int[]) AS wanted(order_id, seat)"
         " WHERE NOT EXISTS (SELECT FROM tickets t"

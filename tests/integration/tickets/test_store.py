@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -89,6 +90,13 @@ async def test_an_event_that_comes_again_waits_for_the_standby(
             await store.apply_orders([confirmed(told)])
 
     await store.apply_orders([confirmed(told)])
+
+
+async def test_what_is_no_confirmation_writes_nothing(store: Store, no_standby: NoStandby) -> None:
+    told = replace(confirmed(order(1, 2)), type="OrderPlaced")
+
+    async with no_standby():
+        await store.apply_orders([told])
 
 
 async def test_the_event_after_a_reader_was_served_changes_nothing(store: Store) -> None:
