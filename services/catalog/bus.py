@@ -19,7 +19,7 @@ async def follow_orders(settings: CatalogSettings, producer: Producer, store: St
         handle=store.apply_orders,
         producer=producer,
         client_id=settings.instance,
-        zone=settings.zone,
+        near=settings.zone,  # nobody waits for this
         batch=500,
     )
     await consumer.run()

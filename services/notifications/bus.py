@@ -50,6 +50,6 @@ async def _subscribe(
             handle=partial(subscriber.receive, database),
             producer=producer,
             client_id=f"{settings.instance}-{subscriber.name}",
-            zone=settings.zone,
+            near=settings.zone,  # nobody waits for this
         )
         await consumer.run()

@@ -19,7 +19,6 @@ async def follow_payments(settings: OrdersSettings, producer: Producer, store: S
         handle=store.apply_payments,
         producer=producer,
         client_id=settings.instance,
-        zone=settings.zone,
-        gather=0.05,  # somebody waits for this
+        gather=0.25,  # somebody waits for this
     )
     await consumer.run(TOPIC)

@@ -48,8 +48,7 @@ async def consume(settings: PaymentsSettings, handle: PayOrders, producer: Produ
         handle=handle,
         producer=producer,
         client_id=settings.instance,
-        zone=settings.zone,
-        gather=0.05,  # somebody waits for this
+        gather=0.25,  # somebody waits for this
         concurrency=settings.concurrency,
     )
     await consumer.run(PAYMENTS)

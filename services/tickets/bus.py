@@ -19,7 +19,7 @@ async def follow_orders(settings: TicketsSettings, producer: Producer, store: St
         handle=store.apply_orders,
         producer=producer,
         client_id=settings.instance,
-        zone=settings.zone,
+        gather=0.25,  # buyers come within a second, and would have to be issued theirs apart
         batch=100,  # signing is work for the processor: a twentieth of a millisecond a ticket
     )
     await consumer.run()

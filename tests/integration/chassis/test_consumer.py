@@ -5,6 +5,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ class Seen:
 
 
 @asynccontextmanager
-async def consuming(kafka: str, group: str, seen: Seen, **options: int) -> AsyncIterator[None]:
+async def consuming(kafka: str, group: str, seen: Seen, **options: Any) -> AsyncIterator[None]:
     async with Producer.open(kafka, "tests") as producer:
         consumer = Consumer(
             brokers=kafka,
@@ -47,7 +48,6 @@ async def consuming(kafka: str, group: str, seen: Seen, **options: int) -> Async
             handle=seen,
             producer=producer,
             client_id="tests-a-1",
-            zone="a",
             **options,
         )
         async with consumer.running():

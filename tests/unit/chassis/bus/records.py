@@ -55,7 +55,6 @@ def consumer_of(
         handle=handle,
         producer=letters or Letters(),  # type: ignore[arg-type]
         client_id="tests-a-1",
-        zone="a",
         concurrency=concurrency,
         batch=batch,
         commit_every=commit_every,

@@ -35,8 +35,8 @@ class FakeKafka:
     def assignment(self) -> set[TopicPartition]:
         return set(self.mine)
 
-    def pause(self, partition: TopicPartition) -> None:
-        self.paused.add(partition)
+    def pause(self, *partitions: TopicPartition) -> None:
+        self.paused.update(partitions)
 
     def resume(self, partition: TopicPartition) -> None:
         self.paused.discard(partition)
@@ -108,6 +108,21 @@ async def test_a_poll_is_handled_in_batches_each_with_its_commit() -> None:
     consumer._poll(kafka)
     assert effects.calls == [["a", "b"], ["c", "d"], ["e"]]
     assert kafka.commits == [{HERE: 11}, {HERE: 12}]
+    assert kafka.paused == set()
+
+
+async def test_the_partitions_of_a_poll_share_effects_and_each_gets_its_commit() -> None:
+    there = TopicPartition("orders", 1)
+    kafka, effects = FakeKafka(HERE, there), Effects()
+    consumer = consumer_of(effects, batch=3)
+    kafka.records = {HERE: records("a", "b", begin=7), there: records("c", "d", begin=40)}
+    consumer._poll(kafka)
+    assert kafka.paused == {HERE, there}
+    await all_done(consumer)
+    consumer._poll(kafka)
+
+    assert effects.calls == [["a", "b", "c"], ["d"]]
+    assert kafka.commits == [{HERE: 9, there: 42}]
     assert kafka.paused == set()
 
 
