@@ -28,6 +28,15 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """For how many seconds it was granted, how many are left, and the raft term that says so."""
+
+    granted: int
+    left: int
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What etcd says of the cluster. Names are instances, addresses are URLs of Patroni."""
 
@@ -112,14 +121,15 @@ class Etcd:
         asked = {"key": _code(self._prefix), "range_end": _code(end)}
         return read_view(self._call("/v3/kv/range", asked).get("kvs", ()), self._prefix)
 
-    def lease(self, lease: int) -> tuple[int, int]:
-        """Seconds that it was granted for, and that are left of it.
+    def lease(self, lease: int) -> Lease:
+        """How a lease stands.
 
         Raises:
             OSError: no member answers.
         """
         answer = self._call("/v3/lease/timetolive", {"ID": str(lease)})
-        return int(answer.get("grantedTTL", 0)), int(answer.get("TTL", 0))
+        term = int(answer.get("header", {}).get("raft_term", 0))
+        return Lease(int(answer.get("grantedTTL", 0)), int(answer.get("TTL", 0)), term)
 
     def take_out_leader(self, view: View) -> bool:
         """Whether it was done; not if leader or standby are others by now.

@@ -7,7 +7,8 @@ rest, by its own rules, as if the lease had ended.
 
 1. This member is the synchronous standby, by the word of a majority of etcd. So it has everything
    that was ever acknowledged, and nobody else may be promoted.
-2. The lease was not renewed for PATIENCE seconds.
+2. The lease was not renewed for PATIENCE seconds. (A new leader of etcd gives every lease its whole
+   time again: that is no renewal, and a zone may have both, etcd's leader and the primary.)
 3. Asked then, which takes another second, the primary does not answer, and no member receives from
    it. So much time has a primary that is cut off to step down by itself (loop_wait +
    retry_timeout, and a second or two to look around).
@@ -23,19 +24,43 @@ Only the standard library: it runs on Debian's Python, in 15 MiB.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .etcd import Etcd, ask
+from .etcd import Etcd, Lease, ask
 
 LOOK_SECONDS = 1.0
 LOOK_CLOSELY_SECONDS = 0.5
 PATIENCE_SECONDS = 5
 DOUBT_SECONDS = 2
+_ROUNDING_SECONDS = 1.5  # etcd tells whole seconds, and its answer takes a while
+
+
+class Silence:
+    """For how long a lease was not renewed, look by look."""
+
+    def __init__(self) -> None:
+        self._lease = self._term = 0
+        self._looked_at = self._renewed_at = 0.0
+        self._given_anew_at = -math.inf
+
+    def seconds(self, now: float, lease: int, told: Lease) -> float:
+        """As of `now`, exact to a second, or two after an election."""
+        renewed_at = now - (told.granted - told.left)
+        if lease != self._lease:
+            self._given_anew_at = -math.inf
+        elif told.term != self._term:
+            self._given_anew_at = renewed_at
+            self._renewed_at = self._looked_at  # until then it may have been renewed
+        if renewed_at > self._given_anew_at + _ROUNDING_SECONDS:
+            self._renewed_at = renewed_at
+        self._lease, self._term, self._looked_at = lease, told.term, now
+        return now - self._renewed_at
 
 
 def dead(primary: dict[str, Any] | None, others: Iterable[dict[str, Any] | None]) -> bool:
@@ -45,7 +70,13 @@ def dead(primary: dict[str, Any] | None, others: Iterable[dict[str, Any] | None]
     )
 
 
-def look(etcd: Etcd, me: str, threads: ThreadPoolExecutor) -> float:
+def look(
+    etcd: Etcd,
+    me: str,
+    silence: Silence,
+    threads: ThreadPoolExecutor,
+    clock: Callable[[], float] = time.monotonic,
+) -> float:
     """One look; returns the seconds until the next.
 
     Raises:
@@ -54,9 +85,10 @@ def look(etcd: Etcd, me: str, threads: ThreadPoolExecutor) -> float:
     view = etcd.view()
     if view.leader is None or view.standby != me or view.paused:
         return LOOK_SECONDS
-    granted, left = etcd.lease(view.leader.lease)
-    if granted - left < PATIENCE_SECONDS:
-        return LOOK_SECONDS if granted - left < DOUBT_SECONDS else LOOK_CLOSELY_SECONDS
+    lease = etcd.lease(view.leader.lease)
+    silent = silence.seconds(clock(), view.leader.lease, lease)
+    if silent < PATIENCE_SECONDS:
+        return LOOK_SECONDS if silent < DOUBT_SECONDS else LOOK_CLOSELY_SECONDS
     primary = view.leader.value
     answers = dict(zip(view.members, threads.map(_status, view.members.values()), strict=True))
     if not dead(answers.pop(primary, None), answers.values()):
@@ -78,12 +110,12 @@ def _say(text: str) -> None:
 def main() -> None:
     """Looks until it is stopped. Environment: INSTANCE, REGION, ETCD_NODES."""
     etcd = Etcd.of_this_member()
-    pause = LOOK_SECONDS
+    silence, pause = Silence(), LOOK_SECONDS
     with ThreadPoolExecutor(4) as threads:
         while True:
             time.sleep(pause)
             try:
-                pause = look(etcd, os.environ["INSTANCE"], threads)
+                pause = look(etcd, os.environ["INSTANCE"], silence, threads)
             except OSError as error:
                 _say(str(error))
                 pause = LOOK_SECONDS

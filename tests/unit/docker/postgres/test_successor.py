@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from docker.postgres import successor
-from docker.postgres.etcd import Etcd, Key, View, read_view, removal
-from docker.postgres.successor import dead
+from docker.postgres.etcd import Etcd, Key, Lease, View, read_view, removal
+from docker.postgres.successor import Silence, dead
 
 PREFIX = "/holdfast/east/"
 ME, PRIMARY, OTHER = "postgres-b-1", "postgres-a-1", "postgres-c-1"
@@ -37,9 +37,10 @@ def nodes(**more: Any) -> list[dict[str, str]]:
 class ScriptedEtcd(Etcd):
     """Answers as told, and remembers whether the leader was taken out."""
 
-    def __init__(self, left: int, **more: Any) -> None:
+    def __init__(self, left: int, term: int = 3, **more: Any) -> None:
         super().__init__(["etcd"], PREFIX)
         self._left = left
+        self._term = term
         self._more = more
         self.taken_out = False
 
@@ -47,7 +48,8 @@ class ScriptedEtcd(Etcd):
         if path == "/v3/kv/range":
             return {"kvs": nodes(**self._more)}
         if path == "/v3/lease/timetolive":
-            return {"grantedTTL": "20", "TTL": str(self._left)}
+            header = {"raft_term": str(self._term)}
+            return {"header": header, "grantedTTL": "20", "TTL": str(self._left)}
         self.taken_out = True
         return {"succeeded": True}
 
@@ -58,12 +60,19 @@ class InOrder:
     map = staticmethod(map)
 
 
-def look(etcd: ScriptedEtcd, monkeypatch: pytest.MonkeyPatch, **status: Any) -> bool:
+def look(
+    etcd: ScriptedEtcd,
+    monkeypatch: pytest.MonkeyPatch,
+    silence: Silence | None = None,
+    now: float = 1000.0,
+    **status: Any,
+) -> bool:
     answers = {PRIMARY: None, ME: ALONE, OTHER: ALONE} | {
         f"postgres-{zone}-1": answer for zone, answer in status.items()
     }
     monkeypatch.setattr(successor, "_status", lambda url: answers[url[7:-1]])
-    successor.look(etcd, ME, InOrder())  # type: ignore[arg-type]
+    threads: Any = InOrder()
+    successor.look(etcd, ME, silence or Silence(), threads, lambda: now)
     return etcd.taken_out
 
 
@@ -73,6 +82,37 @@ def test_a_dead_primary_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_lease_that_was_renewed_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not look(ScriptedEtcd(left=16), monkeypatch)
+
+
+def test_what_etcds_new_leader_gives_the_lease_is_no_renewal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The primary and etcd's leader were in the zone that died."""
+    silence = Silence()
+
+    assert not look(ScriptedEtcd(left=20), monkeypatch, silence, now=100.0)
+    # Four seconds without an answer; then all leases have their time again, and some more.
+    assert not look(ScriptedEtcd(left=21, term=4), monkeypatch, silence, now=104.0)
+    assert look(ScriptedEtcd(left=20, term=4), monkeypatch, silence, now=105.0)
+
+
+def test_a_primary_that_outlives_etcds_leader_is_left_alone() -> None:
+    silence = Silence()
+    silence.seconds(100.0, 99, Lease(20, 20, term=3))
+    looks = [(104.0, 21), (105.0, 20), (106.0, 20), (107.0, 20), (108.0, 19)]
+
+    silent = [silence.seconds(now, 99, Lease(20, left, term=4)) for now, left in looks]
+
+    assert silent == [4.0, 5.0, 6.0, 0.0, 1.0]  # in doubt, it would be asked, and answer
+
+
+def test_silence_counts_from_the_last_renewal_of_the_same_lease() -> None:
+    silence = Silence()
+
+    assert silence.seconds(100.0, 99, Lease(20, 18, term=3)) == 2.0
+    assert silence.seconds(103.0, 99, Lease(20, 15, term=3)) == 5.0
+    assert silence.seconds(104.0, 99, Lease(20, 20, term=3)) == 0.0
+    assert silence.seconds(110.0, 98, Lease(20, 19, term=4)) == 1.0  # another primary's
 
 
 def test_only_the_synchronous_standby_acts(monkeypatch: pytest.MonkeyPatch) -> None:
