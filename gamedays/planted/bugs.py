@@ -92,10 +92,11 @@ def _commit_seldom(consumer: Any) -> None:
 
 def _commit_first(_: str) -> None:
     def make(in_order: Any) -> Any:
-        async def committed_first(self: Any, partition: Any, records: Any, turn: int) -> None:
-            self._done.put((partition, records[-1].offset + 1, turn))
+        async def committed_first(self: Any, polled: Any, turn: int) -> None:
+            for partition, records in polled.items():
+                self._done.put((partition, records[-1].offset + 1, turn))
             await asyncio.sleep(_BETWEEN_SECONDS)
-            await in_order(self, partition, records, turn)
+            await in_order(self, polled, turn)
 
         return committed_first
 
