@@ -5,7 +5,7 @@ handled (or, one by one, handed out) it is a partition's turn: it is paused, so 
 is bounded by one poll. Only offsets whose effect is done are committed, once a second: each commit
 is a replicated write, and what a crash repeats has no second effect. A record whose handling keeps
 failing by its own fault goes to the dead letters; one that cannot be handled because a store or a
-peer is away waits, with its partition, for as long as it takes.
+peer is away waits, with all that its poll brought, for as long as it takes.
 """
 
 from __future__ import annotations
