@@ -12,8 +12,6 @@ import orjson
 from chassis.bus.event import Event
 from services.tickets.codes import Signer, Ticket
 
-CONFIRMED = "OrderConfirmed"
-
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedOrder:
@@ -34,8 +32,13 @@ class Issue:
     code: str
 
 
+def confirmations(events: Iterable[Event]) -> list[Event]:
+    """Those events that tickets are issued for."""
+    return [event for event in events if event.type == "OrderConfirmed"]
+
+
 def read_orders(events: Iterable[Event]) -> list[ConfirmedOrder]:
-    """The orders that events say are confirmed.
+    """The orders of `confirmations`.
 
     Raises:
         KeyError, TypeError, ValueError: an event lacks what it must say.
@@ -48,7 +51,6 @@ def read_orders(events: Iterable[Event]) -> list[ConfirmedOrder]:
             tuple(map(int, event.data["seats"])),
         )
         for event in events
-        if event.type == CONFIRMED
     ]
 
 

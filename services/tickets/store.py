@@ -8,7 +8,7 @@ from chassis.bus import inbox
 from chassis.bus.event import Event
 from chassis.store.postgres import Connection, Database
 from services.tickets.codes import Signer, Ticket
-from services.tickets.decisions import CONFIRMED, ConfirmedOrder, Issue, issues, read_orders
+from services.tickets.decisions import ConfirmedOrder, Issue, confirmations, issues, read_orders
 from services.tickets.errors import SeatHasTicket
 
 CONSUMER = "tickets"
@@ -55,7 +55,7 @@ class Store:
         Raises:
             SeatHasTicket: as above; nothing of the batch is stored.
         """
-        confirmed = [e for e in events if e.type == CONFIRMED]
+        confirmed = confirmations(events)
         if confirmed:
             await self._database.transact(lambda c: self._apply_orders(c, confirmed))
 

@@ -5,7 +5,13 @@ import pytest
 
 from chassis.bus.event import Event
 from services.tickets.codes import Signer
-from services.tickets.decisions import ConfirmedOrder, issues, read_order_answer, read_orders
+from services.tickets.decisions import (
+    ConfirmedOrder,
+    confirmations,
+    issues,
+    read_order_answer,
+    read_orders,
+)
 
 ORDER = ConfirmedOrder(uuid.uuid4(), uuid.uuid4(), show_id=9, seats=(12, 4))
 
@@ -36,7 +42,7 @@ def answer(status: str) -> bytes:
 def test_only_confirmed_orders_are_read() -> None:
     events = [event("OrderPlaced"), event("OrderConfirmed"), event("OrderDeclined")]
 
-    assert read_orders(events) == [ORDER]
+    assert read_orders(confirmations(events)) == [ORDER]
 
 
 @pytest.mark.parametrize("bad", [{"order_id": "x"}, {"seats": None}, {"show_id": "?"}])
