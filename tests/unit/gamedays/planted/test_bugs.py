@@ -29,6 +29,19 @@ def test_each_can_be_planted_and_has_someone_to_catch_it(name: str) -> None:
         subprocess.run([sys.executable, "-c", planted], cwd=ROOT, check=True, timeout=30)
 
 
+def test_what_commits_first_takes_what_the_consumer_gives() -> None:
+    """Else the bug would be a consumer that stands still, and something else would catch it."""
+    planted = (
+        "import inspect; from chassis.bus.consumer import Consumer;"
+        "from gamedays.planted.bugs import plant;"
+        "given = [*inspect.signature(Consumer._in_order).parameters];"
+        "plant('commit-first', 'tickets');"
+        "taken = [*inspect.signature(Consumer._in_order).parameters];"
+        "assert taken == given, (taken, given)"
+    )
+    subprocess.run([sys.executable, "-c", planted], cwd=ROOT, check=True, timeout=30)
+
+
 def test_a_program_that_has_not_the_bug_is_left_alone() -> None:
     plant("no-key", "catalog")
 
