@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -43,6 +43,19 @@ async def watch(console: Console, *, once: bool) -> None:
                 await pause
 
 
+async def until_told(drawing: Coroutine[None, None, None]) -> None:
+    """Runs `drawing` to its end, or until SIGTERM or SIGINT.
+
+    A handler that raised could do so where nobody hears it, as when an object is collected. And in
+    a container this is the first process, which a signal without a handler does not end.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(drawing)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
 @contextlib.contextmanager
 def _screen(console: Console) -> Iterator[Callable[[RenderableType], None]]:
     """Gives what draws a frame: over the last one on a terminal, below it elsewhere."""
@@ -62,11 +75,7 @@ def main() -> int:
         return 2
     # Where there is no terminal there is the size that it is made for.
     console = Console() if sys.stdout.isatty() else Console(width=100, height=40)
-    # In a container it is the first process, which a signal without a handler does not end.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(watch(console, once=options == ["--once"]))
+    asyncio.run(until_told(watch(console, once=options == ["--once"])))
     return 0
 
 

@@ -136,6 +136,32 @@ async def test_a_view_without_a_terminal_that_is_ended_has_said_something(
     assert b"\x1b" not in said + rest  # plain
 
 
+async def test_a_signal_is_heeded_also_while_an_object_is_collected(balancer: str) -> None:
+    """What a handler raises there, Python prints and forgets."""
+    script = (
+        "import os, signal, sys, weakref\n"
+        "from loadtests.watch import __main__ as view\n"
+        "class Collected: ...\n"
+        "async def told_meanwhile(collector):\n"
+        "    here = Collected()\n"
+        "    ref = weakref.ref(here, lambda _: os.kill(os.getpid(), signal.SIGTERM))\n"
+        "    del here\n"
+        "    return await look(collector)\n"
+        "look, view.Collector.look = view.Collector.look, told_meanwhile\n"
+        "sys.exit(view.main())\n"
+    )
+    env = {**os.environ, "ADMINS": balancer, "ADMIN_TOKEN": TOKEN, "KAFKA_BROKERS": ""}
+    watch = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script), env=env, stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with asyncio.timeout(30):
+            assert await watch.wait() == 0
+    except TimeoutError:
+        watch.kill()
+        raise
+
+
 async def test_a_word_that_nobody_knows_is_said() -> None:
     watch = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "loadtests.watch", "--twice"), stderr=asyncio.subprocess.PIPE
