@@ -1,6 +1,8 @@
 import os
 import signal
 import sys
+import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +14,15 @@ from gamedays.interrupt import Interrupted, interruptible
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class Collected: ...
+
+
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    before = {one: signal.getsignal(one) for one in SIGNALS}
+    before = {one: signal.getsignal(one) for one in (*SIGNALS, signal.SIGALRM)}
+    told = sys.unraisablehook
     yield
+    sys.unraisablehook = told
     for one, handler in before.items():
         signal.signal(one, handler)
 
@@ -31,6 +38,19 @@ def test_a_signal_interrupts_once_and_what_it_leads_to_is_not_interrupted(
         os.kill(os.getpid(), again)
     asked = "import signal; print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
     assert cluster.run(sys.executable, "-c", asked).strip() == "True"
+
+
+def test_a_signal_while_an_object_is_collected_interrupts_after_it() -> None:
+    def collect_and_go_on() -> None:
+        here = Collected()
+        ref = weakref.ref(here, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+        del here
+        assert ref() is None
+        time.sleep(5)
+
+    interruptible()
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        collect_and_go_on()
 
 
 def test_who_was_started_to_ignore_a_signal_goes_on() -> None:
