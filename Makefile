@@ -50,6 +50,8 @@ load: ## people who browse and buy: make load RATE=100 ORDERS=10 TIME=60s SHAPE=
 	@scripts/load.sh
 load-ui: ## the same from Locust's own page
 	@scripts/load.sh ui
+confirmed: ## how long an order waits to be confirmed, one after the other: make confirmed COUNT=40
+	@scripts/tools.sh python -m loadtests.confirmed
 demo: ## two minutes: load, a dead instance, a dead zone, and what was lost
 	@scripts/demo.sh
 dlq: ## list the dead letters; again to where they came from: make dlq REPLAY=all

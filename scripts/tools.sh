@@ -5,7 +5,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # What a person may set on the command line of make, handed on where it is set.
-readonly SETTINGS=(USERS RATE ORDERS TIME SHAPE ACCOUNTS SEED RUN_DIR REPLAY)
+readonly SETTINGS=(USERS RATE ORDERS TIME SHAPE ACCOUNTS SEED RUN_DIR REPLAY COUNT)
 
 if [ -z "$(containers '{{.ID}}')" ]; then fail "Nothing runs in project $PROJECT. Start it with: make up"; fi
 options=(--rm --no-deps)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.cluster.buyers import Account, Edges, sign_up
+from tests.cluster.conftest import make
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -217,3 +218,7 @@ async def test_nothing_internal_is_open_at_the_edge(edges: Edges) -> None:
     async with httpx.AsyncClient(base_url=edges.urls[0]) as client:
         for path in ("/metrics", "/state", "/api/v1/metrics", "/api/v1/charges", "/charges"):
             assert (await client.get(path)).status_code == 404, path
+
+
+def test_how_long_an_order_waits_to_be_confirmed_is_told() -> None:
+    assert "2 orders confirmed: " in make("confirmed", "COUNT=2")
