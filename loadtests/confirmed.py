@@ -107,9 +107,13 @@ def said(waited: Sequence[float]) -> str:
     middle = statistics.median(waited)
     tenth = statistics.quantiles(waited, n=10, method="inclusive")[-1] if waited[1:] else middle
     return (
-        f"{len(waited)} orders confirmed: {middle:.2f} s in the middle, {tenth:.2f} s or more for "
+        f"{_count(len(waited))} confirmed: {middle:.2f} s in the middle, {tenth:.2f} s or more for "
         f"one in ten, {max(waited):.2f} s at most"
     )
+
+
+def _count(orders: int) -> str:
+    return "1 order" if orders == 1 else f"{orders} orders"
 
 
 async def measure(plan: Plan) -> list[float]:

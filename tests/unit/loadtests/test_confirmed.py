@@ -23,4 +23,6 @@ def test_the_middle_one_in_ten_and_the_slowest_are_said() -> None:
 
 
 def test_a_single_order_is_all_three() -> None:
-    assert said([0.25]).count("0.25 s") == 3
+    told = said([0.25])
+    assert told.startswith("1 order confirmed: ")
+    assert told.count("0.25 s") == 3
