@@ -10,6 +10,11 @@ away, and the call waits for that, as long as its deadline lets it.
 A commit that waits for the synchronous standby is never cancelled: the server would call it done
 without the standby, and others would see it. Its connection is dropped instead, the server goes on
 waiting, and what the transaction held stays held until its fate is known.
+
+A read is linearizable, unless it asks for less: it has everything that was acknowledged before it.
+A primary that is cut off with some callers does not know at once that it has a successor. So after
+the read the server is asked whether it is the primary for certain, once in a second or two; where
+it does not know, a commit has to wait for the standby, which a successor's old primary has not.
 """
 
 from __future__ import annotations
@@ -50,6 +55,7 @@ _ROLLBACK_SECONDS = 0.4  # whoever takes longer is away: the end of the connecti
 _DOUBT_SECONDS = 0.25
 _COMMAND_SECONDS = 4.0
 _COMMIT_SECONDS = 2.0  # below the command's, whose end would be a cancellation
+_CERTAIN_SECONDS = 1.0
 _MIGRATE_SECONDS = 300
 _TRIES = 3
 _PAUSE_SECONDS = 0.05
@@ -92,8 +98,27 @@ _BUSY = (
 class _Connection(_BaseConnection):
     """Returns to the pool without the usual reset, a round trip: nobody changes session state."""
 
+    _primary_until = 0.0
+
     def get_reset_query(self) -> str:
         return ""
+
+    async def certain(self) -> None:
+        """Returns if nobody else was the primary when it was called: what was read is not old.
+
+        Raises:
+            TimeoutError: the server does not know, and no standby confirms it.
+        """
+        now = time.monotonic()
+        if now < self._primary_until:
+            return
+        seconds = await self.fetchval("SELECT replication.primary_for_seconds()")
+        if seconds > 0:
+            self._primary_until = now + seconds
+            return
+        await self.execute(
+            "SELECT pg_logical_emit_message(true, 'certain', '')", timeout=_CERTAIN_SECONDS
+        )
 
 
 class Database:
@@ -181,11 +206,16 @@ class Database:
         return await self._persist("transact", once)
 
     async def fetch(self, query: str, *args: Any) -> list[asyncpg.Record]:
-        """Reads rows. For reading only: it is sent again when a connection breaks."""
+        """Reads rows. For reading only: it is sent again when a connection breaks.
+
+        They are as of a moment after the call, with all that had been acknowledged.
+        """
 
         async def once(seconds: float) -> list[asyncpg.Record]:
             async with self._connection(seconds) as connection:
-                return await connection.fetch(query, *args)
+                rows = await connection.fetch(query, *args)
+                await _certain(connection)
+                return rows
 
         return await self._persist("fetch", once)
 
@@ -343,6 +373,11 @@ def patience(waited: float, left: float, *, farewell: bool) -> float:
     """
     most = _FAREWELL_PATIENCE_SECONDS if farewell else _PATIENCE_SECONDS
     return min(most - waited, left - _BACK_SECONDS)
+
+
+async def _certain(connection: Connection) -> None:
+    own: _Connection = connection  # type: ignore[assignment]  # the pool's proxy of one
+    await own.certain()
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What Patroni keeps in etcd, by etcd's JSON gateway: read as a whole, and changed in two ways.
+"""What Patroni keeps in etcd, and successor.py beside it, by etcd's JSON gateway.
 
 Only the standard library: it runs on Debian's Python.
 """
@@ -44,6 +44,7 @@ class View:
     sync: Key | None
     members: dict[str, str] = field(default_factory=dict)
     paused: bool = False
+    tenure: Key | None = None
 
     @property
     def standby(self) -> str:
@@ -69,24 +70,41 @@ def read_view(nodes: Iterable[dict[str, Any]], prefix: str) -> View:
     }
     config = keys.get("config")
     paused = bool(config and json.loads(config.value).get("pause"))
-    return View(keys.get("leader"), keys.get("sync"), members, paused)
+    return View(keys.get("leader"), keys.get("sync"), members, paused, keys.get("tenure"))
 
 
 def removal(view: View, prefix: str) -> dict[str, Any]:
-    """Rule 4: the transaction that takes the leader out, if nothing has changed since `view`."""
+    """Rule 5: the transaction that takes the leader out, if nothing has changed since `view`."""
     if view.leader is None or view.sync is None:
         raise ValueError("There is no leader to take out")
-    compared = {"leader": view.leader.revision, "sync": view.sync.revision}
+    tenure = view.tenure.revision if view.tenure else 0  # 0: there is no such key
     return {
-        "compare": [
-            {"key": _code(prefix + name), "target": "MOD", "mod_revision": str(revision)}
-            for name, revision in compared.items()
-        ],
+        "compare": _unchanged(
+            prefix, leader=view.leader.revision, sync=view.sync.revision, tenure=tenure
+        ),
         "success": [
             {"request_delete_range": {"key": _code(prefix + name)}}
             for name in ("leader", f"members/{view.leader.value}")
         ],
     }
+
+
+def renewal(view: View, prefix: str) -> dict[str, Any]:
+    """The transaction that renews the leader's tenure, if it still is the leader."""
+    if view.leader is None:
+        raise ValueError("There is no leader")
+    put = {"key": _code(prefix + "tenure"), "value": _code(view.leader.value)}
+    return {
+        "compare": _unchanged(prefix, leader=view.leader.revision),
+        "success": [{"request_put": put}],
+    }
+
+
+def _unchanged(prefix: str, **revisions: int) -> list[dict[str, str]]:
+    return [
+        {"key": _code(prefix + name), "target": "MOD", "mod_revision": str(revision)}
+        for name, revision in revisions.items()
+    ]
 
 
 def _code(text: str) -> str:
@@ -132,12 +150,20 @@ class Etcd:
         return Lease(int(answer.get("grantedTTL", 0)), int(answer.get("TTL", 0)), term)
 
     def take_out_leader(self, view: View) -> bool:
-        """Whether it was done; not if leader or standby are others by now.
+        """Whether it was done; not if leader or standby are others by now, or it has renewed.
 
         Raises:
             OSError: no member answers.
         """
         return bool(self._call("/v3/kv/txn", removal(view, self._prefix)).get("succeeded"))
+
+    def renew_tenure(self, view: View) -> bool:
+        """Whether it was done; not if the leader is another by now.
+
+        Raises:
+            OSError: no member answers.
+        """
+        return bool(self._call("/v3/kv/txn", renewal(view, self._prefix)).get("succeeded"))
 
     def withdraw_request(self) -> None:
         """Takes away the request that Patroni's members hand over the primary's part.

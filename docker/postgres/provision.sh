@@ -44,5 +44,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
       WHERE status = 'streaming' AND latest_end_lsn <= pg_last_wal_replay_lsn()))))
   END
 $$;
+-- For how long this is the primary for certain: what was read here meanwhile is not old. 0 or less: nobody
+-- knows (tenure.py).
+CREATE OR REPLACE FUNCTION replication.primary_for_seconds() RETURNS double precision
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
+  SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE coalesce(
+    pg_read_file('/tmp/primary_until', true)::double precision - extract(epoch FROM clock_timestamp()), 0)
+  END
+$$;
 SQL
 done

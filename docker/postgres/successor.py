@@ -2,8 +2,9 @@
 
 Patroni's lease lasts 20 seconds at least. A primary renews it every second, so etcd knows long
 before it ends that nobody does. This runs beside Patroni on every member and looks once a second.
-When all of this holds, it takes the leader's key and membership out of etcd; Patroni does the
-rest, by its own rules, as if the lease had ended.
+On the primary it renews its tenure (tenure.py). On another member, when all of this holds, it takes
+the leader's key and membership out of etcd; Patroni does the rest, by its own rules, as if the
+lease had ended.
 
 1. This member is the synchronous standby, by the word of a majority of etcd. So it has everything
    that was ever acknowledged, and nobody else may be promoted.
@@ -16,8 +17,8 @@ rest, by its own rules, as if the lease had ended.
 
 It does not have to be right: a primary that lives after all cannot acknowledge anything without
 this standby, and Patroni changes who that is by compare-and-swap on a key that a promotion changes
-first. What a mistake costs is an interruption. docs/decisions/0008-postgres-failover.md has the
-whole of it.
+first; nor does it answer strong reads by itself. What a mistake costs is an interruption.
+docs/decisions/0008-postgres-failover.md has the whole of it.
 
 Only the standard library: it runs on Debian's Python, in 15 MiB.
 """
@@ -32,7 +33,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .etcd import Etcd, Lease, ask
+from . import tenure
+from .etcd import Etcd, Lease, View, ask
+from .tenure import STILL_SECONDS, Stillness
 
 LOOK_SECONDS = 1.0
 LOOK_CLOSELY_SECONDS = 0.5
@@ -64,38 +67,51 @@ class Silence:
 
 
 def dead(primary: dict[str, Any] | None, others: Iterable[dict[str, Any] | None]) -> bool:
-    """Rule 3, from what Patroni says on each member; None where it did not answer in time."""
+    """Rule 4, from what Patroni says on each member; None where it did not answer in time."""
     return primary is None and not any(
         o and o.get("replication_state") == "streaming" for o in others
     )
 
 
-def look(
-    etcd: Etcd,
-    me: str,
-    silence: Silence,
-    threads: ThreadPoolExecutor,
-    clock: Callable[[], float] = time.monotonic,
-) -> float:
-    """One look; returns the seconds until the next.
+class Successor:
+    """What a member does that is not the primary."""
 
-    Raises:
-        OSError: etcd does not answer: nothing can be done, and nothing is.
-    """
-    view = etcd.view()
-    if view.leader is None or view.standby != me or view.paused:
-        return LOOK_SECONDS
-    lease = etcd.lease(view.leader.lease)
-    silent = silence.seconds(clock(), view.leader.lease, lease)
-    if silent < PATIENCE_SECONDS:
-        return LOOK_SECONDS if silent < DOUBT_SECONDS else LOOK_CLOSELY_SECONDS
-    primary = view.leader.value
-    answers = dict(zip(view.members, threads.map(_status, view.members.values()), strict=True))
-    if not dead(answers.pop(primary, None), answers.values()):
+    def __init__(
+        self,
+        etcd: Etcd,
+        me: str,
+        threads: ThreadPoolExecutor,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._etcd = etcd
+        self._me = me
+        self._threads = threads
+        self._clock = clock
+        self._silence = Silence()
+        self._stillness = Stillness()
+
+    def look(self, view: View) -> float:
+        """One look at what etcd just said; returns the seconds until the next.
+
+        Raises:
+            OSError: etcd does not answer: nothing can be done, and nothing is.
+        """
+        still = self._stillness.seconds(self._clock(), view.tenure)
+        if view.leader is None or view.standby != self._me or view.paused:
+            return LOOK_SECONDS
+        lease = self._etcd.lease(view.leader.lease)
+        silent = self._silence.seconds(self._clock(), view.leader.lease, lease)
+        if silent < PATIENCE_SECONDS:
+            return LOOK_SECONDS if silent < DOUBT_SECONDS else LOOK_CLOSELY_SECONDS
+        if still >= STILL_SECONDS and self._is_dead(view.leader.value, view.members):
+            primary = view.leader.value
+            if self._etcd.take_out_leader(view):
+                _say(f"{primary} renews no lease, does not answer and sends nothing: taken out")
         return LOOK_CLOSELY_SECONDS
-    if etcd.take_out_leader(view):
-        _say(f"{primary} does not renew its lease, does not answer and sends nothing: taken out")
-    return LOOK_CLOSELY_SECONDS
+
+    def _is_dead(self, primary: str, members: dict[str, str]) -> bool:
+        answers = dict(zip(members, self._threads.map(_status, members.values()), strict=True))
+        return dead(answers.pop(primary, None), answers.values())
 
 
 def _status(member: str) -> dict[str, Any] | None:
@@ -109,16 +125,21 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Looks until it is stopped. Environment: INSTANCE, REGION, ETCD_NODES."""
-    etcd = Etcd.of_this_member()
-    silence, pause = Silence(), LOOK_SECONDS
+    etcd, me = Etcd.of_this_member(), os.environ["INSTANCE"]
+    pause = LOOK_SECONDS
     with ThreadPoolExecutor(4) as threads:
+        successor = Successor(etcd, me, threads)
         while True:
             time.sleep(pause)
+            pause = LOOK_SECONDS
             try:
-                pause = look(etcd, os.environ["INSTANCE"], silence, threads)
+                view = etcd.view()
+                if view.leader is not None and view.leader.value == me:
+                    tenure.renew(etcd, view)
+                else:
+                    pause = successor.look(view)
             except OSError as error:
                 _say(str(error))
-                pause = LOOK_SECONDS
 
 
 if __name__ == "__main__":

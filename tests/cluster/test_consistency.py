@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Iterator
 
@@ -11,10 +12,33 @@ import pytest
 
 from tests.cluster import members
 from tests.cluster.buyers import Account, Edges
-from tests.cluster.conftest import docker, make
+from tests.cluster.conftest import PROJECT, docker, make, settled
 from tests.integration.conftest import wait_until
 
 REPLICA = "postgres-c-1"
+
+SPLIT_SECONDS = 25  # a primary that is cut off was one for 14 s, by its own belief
+
+# One line for each request: when it was sent, when answered, and the orders in the answer or None.
+CLIENT = """
+import json, sys, time, urllib.request as http, uuid
+account, seconds, does = sys.argv[1], float(sys.argv[2]), sys.argv[3]
+until = time.time() + seconds
+while time.time() < until:
+    headers = {"X-Account-Id": account, "Content-Type": "application/json",
+               "Idempotency-Key": uuid.uuid4().hex}
+    body = json.dumps({"show_id": int(sys.argv[4]), "seats": 1}).encode() if does == "buy" else None
+    request = http.Request("http://127.0.0.1:8000/orders?limit=100", data=body, headers=headers)
+    sent, told = time.time(), None
+    try:
+        with http.urlopen(request, timeout=8) as answer:
+            told = json.load(answer)
+            told = [o["id"] for o in told.get("items", [told])]
+    except OSError:
+        pass
+    print(json.dumps([sent, time.time(), told]), flush=True)
+    time.sleep(0.4 if body else 0.02)
+"""
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -109,3 +133,38 @@ async def test_the_programme_is_a_copy_unless_it_is_asked_of_the_primary(edges: 
     refused = await staleness("somewhat")
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["field"] == "consistency"
+
+
+async def asks(instance: str, *words: str) -> list[tuple[float, float, list[str] | None]]:
+    """What became of each request that CLIENT sent, beside this instance."""
+    command = ("exec", f"{PROJECT}-{instance}", "python", "-c", CLIENT, *words)
+    lines = (await asyncio.to_thread(docker, *command)).splitlines()
+    return [tuple(json.loads(line)) for line in lines]
+
+
+async def test_who_is_split_off_with_the_old_primary_is_not_told_what_was(
+    big_shows: list[int],
+) -> None:
+    """It goes on believing in itself, while the other half takes orders already."""
+    primary = await members.whole()
+    account, seconds = str(uuid.uuid4()), str(SPLIT_SECONDS)
+    try:
+        await asyncio.to_thread(make, "split", f"I={primary} orders-a-1")
+        bought, read = await asyncio.gather(
+            asks("orders-b-1", account, seconds, "buy", str(big_shows[0])),
+            asks("orders-a-1", account, seconds, "read"),
+        )
+    finally:
+        make("heal")
+        await settled()
+        await members.whole()
+    acknowledged = [(answered, told[0]) for _, answered, told in bought if told]
+    assert acknowledged, "there was no other primary"
+    assert any(told == [] for _, _, told in read), "the old one was none at once"
+    old = [
+        sent - acknowledged[0][0]
+        for sent, _, told in read
+        if told is not None
+        and not {order for answered, order in acknowledged if answered < sent} <= set(told)
+    ]
+    assert not old, f"{len(old)} reads, until {max(old):.1f} s after the first order elsewhere"

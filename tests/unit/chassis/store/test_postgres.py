@@ -5,6 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from chassis.store import postgres
 from chassis.store.errors import StoreBusy, StoreLocked, StoreUnavailable
 from chassis.store.postgres import Database, patience
 
@@ -82,3 +83,51 @@ async def test_what_is_old_is_removed_some_at_a_time_until_none_is_left(
     await database.remove("marks", "age > $1", 30)
     assert [args for _, args in asked] == [(30,)] * 3
     assert all("age > $1 LIMIT 5000 FOR UPDATE SKIP LOCKED" in query for query, _ in asked)
+
+
+class Server:
+    """As a connection sees it: how long it is the primary for certain, and if that is confirmed."""
+
+    _primary_until = 0.0
+
+    def __init__(self, seconds: float, *, confirms: bool = True) -> None:
+        self.seconds, self._confirms = seconds, confirms
+        self.asked: list[str] = []
+
+    async def fetchval(self, query: str) -> float:
+        self.asked.append("how long")
+        return self.seconds
+
+    async def execute(self, query: str, timeout: float) -> None:  # noqa: ASYNC109 - asyncpg's
+        self.asked.append("the standby")
+        if not self._confirms:
+            raise TimeoutError
+
+    async def certain(self, now: float, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """What was asked to be certain at `now`."""
+        self.asked.clear()
+        monkeypatch.setattr("chassis.store.postgres.time.monotonic", lambda: now)
+        await postgres._Connection.certain(self)  # type: ignore[arg-type]
+        return self.asked
+
+
+async def test_a_primary_is_asked_whether_it_is_one_when_its_word_is_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server(seconds=2.5)
+    assert await server.certain(100.0, monkeypatch) == ["how long"]
+    assert await server.certain(102.4, monkeypatch) == []
+    assert await server.certain(102.5, monkeypatch) == ["how long"]
+
+
+async def test_a_primary_that_does_not_know_has_its_standby_confirm_it_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = Server(seconds=-0.1)
+    assert await server.certain(100.0, monkeypatch) == ["how long", "the standby"]
+    assert await server.certain(100.1, monkeypatch) == ["how long", "the standby"]
+
+
+async def test_what_nobody_confirms_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TimeoutError):
+        await Server(seconds=0.0, confirms=False).certain(100.0, monkeypatch)

@@ -10,7 +10,7 @@ import pytest
 
 from docker.postgres import successor
 from docker.postgres.etcd import Etcd, Key, Lease, View, read_view, removal
-from docker.postgres.successor import Silence, dead
+from docker.postgres.successor import Silence, Successor, dead
 
 PREFIX = "/holdfast/east/"
 ME, PRIMARY, OTHER = "postgres-b-1", "postgres-a-1", "postgres-c-1"
@@ -37,16 +37,17 @@ def nodes(**more: Any) -> list[dict[str, str]]:
 class ScriptedEtcd(Etcd):
     """Answers as told, and remembers whether the leader was taken out."""
 
-    def __init__(self, left: int, term: int = 3, **more: Any) -> None:
+    def __init__(self, left: int, term: int = 3, tenure: int = 9, **more: Any) -> None:
         super().__init__(["etcd"], PREFIX)
         self._left = left
         self._term = term
+        self._tenure = tenure
         self._more = more
         self.taken_out = False
 
     def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         if path == "/v3/kv/range":
-            return {"kvs": nodes(**self._more)}
+            return {"kvs": [*nodes(**self._more), node("tenure", PRIMARY, self._tenure)]}
         if path == "/v3/lease/timetolive":
             header = {"raft_term": str(self._term)}
             return {"header": header, "grantedTTL": "20", "TTL": str(self._left)}
@@ -60,20 +61,31 @@ class InOrder:
     map = staticmethod(map)
 
 
-def look(
-    etcd: ScriptedEtcd,
-    monkeypatch: pytest.MonkeyPatch,
-    silence: Silence | None = None,
-    now: float = 1000.0,
-    **status: Any,
-) -> bool:
-    answers = {PRIMARY: None, ME: ALONE, OTHER: ALONE} | {
-        f"postgres-{zone}-1": answer for zone, answer in status.items()
-    }
-    monkeypatch.setattr(successor, "_status", lambda url: answers[url[7:-1]])
-    threads: Any = InOrder()
-    successor.look(etcd, ME, silence or Silence(), threads, lambda: now)
-    return etcd.taken_out
+class Member:
+    """A standby that looks when it is told to, at members that answer as they are told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **status: Any) -> None:
+        self.now = 0.0
+        self._answers = {PRIMARY: None, ME: ALONE, OTHER: ALONE} | {
+            f"postgres-{zone}-1": answer for zone, answer in status.items()
+        }
+        monkeypatch.setattr(successor, "_status", lambda url: self._answers[url[7:-1]])
+        threads: Any = InOrder()
+        self._successor = Successor(ScriptedEtcd(20), ME, threads, lambda: self.now)
+
+    def look(self, now: float, etcd: ScriptedEtcd) -> bool:
+        """Whether it took the leader out."""
+        self.now = now
+        self._successor._etcd = etcd
+        self._successor.look(etcd.view())
+        return etcd.taken_out
+
+
+def look(etcd: ScriptedEtcd, monkeypatch: pytest.MonkeyPatch, **status: Any) -> bool:
+    """By a member that has seen the same tenure for long."""
+    member = Member(monkeypatch, **status)
+    member.look(990.0, ScriptedEtcd(left=20))
+    return member.look(1000.0, etcd)
 
 
 def test_a_dead_primary_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,12 +100,25 @@ def test_what_etcds_new_leader_gives_the_lease_is_no_renewal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The primary and etcd's leader were in the zone that died."""
-    silence = Silence()
+    member = Member(monkeypatch)
 
-    assert not look(ScriptedEtcd(left=20), monkeypatch, silence, now=100.0)
+    assert not member.look(100.0, ScriptedEtcd(left=20))
     # Four seconds without an answer; then all leases have their time again, and some more.
-    assert not look(ScriptedEtcd(left=21, term=4), monkeypatch, silence, now=104.0)
-    assert look(ScriptedEtcd(left=20, term=4), monkeypatch, silence, now=105.0)
+    assert not member.look(104.0, ScriptedEtcd(left=21, term=4))
+    assert member.look(105.0, ScriptedEtcd(left=20, term=4))
+
+
+def test_a_primary_whose_tenure_may_not_be_over_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its lease is older, as far as etcd says; but what it reads it still believes."""
+    member = Member(monkeypatch)
+
+    assert not member.look(100.0, ScriptedEtcd(left=14, tenure=9))
+    assert not member.look(102.9, ScriptedEtcd(left=11, tenure=9))
+    assert not member.look(103.1, ScriptedEtcd(left=11, tenure=10))  # renewed
+    assert not member.look(106.0, ScriptedEtcd(left=8, tenure=10))
+    assert member.look(106.2, ScriptedEtcd(left=8, tenure=10))
 
 
 def test_a_primary_that_outlives_etcds_leader_is_left_alone() -> None:
@@ -147,7 +172,7 @@ def test_what_was_seen_must_still_hold() -> None:
     assert view.leader == Key(PRIMARY, 7, 99)
     assert view.standby == ME
     transaction = removal(view, PREFIX)
-    assert [c["mod_revision"] for c in transaction["compare"]] == ["7", "8"]
+    assert [c["mod_revision"] for c in transaction["compare"]] == ["7", "8", "0"]
     assert {c["target"] for c in transaction["compare"]} == {"MOD"}
     deleted = [
         base64.b64decode(s["request_delete_range"]["key"]).decode() for s in transaction["success"]
