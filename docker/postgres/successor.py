@@ -10,10 +10,11 @@ lease had ended.
    that was ever acknowledged, and nobody else may be promoted.
 2. The lease was not renewed for PATIENCE seconds. (A new leader of etcd gives every lease its whole
    time again: that is no renewal, and a zone may have both, etcd's leader and the primary.)
-3. Asked then, which takes another second, the primary does not answer, and no member receives from
-   it. So much time has a primary that is cut off to step down by itself (loop_wait +
-   retry_timeout, and a second or two to look around).
-4. In the instant of the change the keys of leader and synchronous standby are still the same.
+3. Its tenure was seen unchanged for STILL_SECONDS: it is over. A primary that is cut off may run on
+   for longer, but knows that what it has may be old.
+4. Asked then, which takes another second, the primary does not answer, and no member receives
+   from it.
+5. In the instant of the change the keys of leader, synchronous standby and tenure are the same.
 
 It does not have to be right: a primary that lives after all cannot acknowledge anything without
 this standby, and Patroni changes who that is by compare-and-swap on a key that a promotion changes
