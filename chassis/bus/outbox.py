@@ -138,7 +138,7 @@ class Relay:
         back as the primary, and would be gone with it: nothing is told that one machine only has.
         Locking is a write, so its own commit waits for the standby, which then has all before it.
         """
-        return await self._database.fetch(
+        return await self._database.returning(
             "SELECT position, topic, key, value FROM outbox WHERE told_at IS NULL"
             " ORDER BY position LIMIT $1 FOR SHARE",
             _BATCH,
@@ -174,10 +174,10 @@ class Relay:
     async def _lease(self) -> bool:
         """Takes the lease or renews it; False while another holds it.
 
-        It is written by `fetchrow`, whose end of patience cancels, and so may be on one machine
-        only: two relays at a time do no harm.
+        The end of patience cancels it, and so it may be on one machine only: two relays at a time
+        do no harm.
         """
-        row = await self._database.fetchrow(
+        rows = await self._database.returning(
             "INSERT INTO leases AS l (name, holder, term, expires_at)"
             " VALUES ('outbox', $1, 1, now() + make_interval(secs => $2))"
             " ON CONFLICT (name) DO UPDATE SET holder = $1,"
@@ -187,7 +187,7 @@ class Relay:
             self._holder,
             _LEASE_SECONDS,
         )
-        return row is not None
+        return bool(rows)
 
     async def _release(self) -> None:
         await self._database.execute(

@@ -219,6 +219,18 @@ class Database:
 
         return await self._persist("fetch", once)
 
+    async def returning(self, query: str, *args: Any) -> list[asyncpg.Record]:
+        """Runs one statement that writes, or locks, and returns rows; it may be repeated.
+
+        It is confirmed by the standby, and so is what it returns.
+        """
+
+        async def once(seconds: float) -> list[asyncpg.Record]:
+            async with self._connection(seconds) as connection:
+                return await connection.fetch(query, *args)
+
+        return await self._persist("returning", once)
+
     async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
         """Reads one row, or None. For reading only, as `fetch`."""
         rows = await self.fetch(query, *args)

@@ -32,27 +32,32 @@ def store(database: Database) -> Store:
     return Store(database)
 
 
-async def charges(database: Database) -> int:
-    return len(await database.fetch("SELECT FROM charges"))
+async def charges(dsn: str) -> int:
+    """As anybody sees them who asks that server."""
+    owner = await asyncpg.connect(dsn)
+    try:
+        return len(await owner.fetch("SELECT FROM charges"))
+    finally:
+        await owner.close()
 
 
 async def test_a_charge_that_one_machine_has_is_neither_seen_nor_told_again(
-    store: Store, database: Database, no_standby: NoStandby
+    store: Store, postgres: Callable[[str], str], no_standby: NoStandby
 ) -> None:
-    key = uuid.uuid4().hex
+    key, dsn = uuid.uuid4().hex, postgres("acquirer")
     async with no_standby():
         with pytest.raises(TimeoutError):  # as the web shell's deadline ends a request
             async with asyncio.timeout(0.5):
                 await store.charge(key, REQUEST)
-        assert await charges(database) == 0
+        assert await charges(dsn) == 0
 
         with pytest.raises(StoreUnavailable):
             await store.charge(key, REQUEST)
-        assert await charges(database) == 0
+        assert await charges(dsn) == 0
 
     charge, replayed = await store.charge(key, REQUEST)
     assert (charge.status, replayed) == ("captured", True)
-    assert await charges(database) == 1
+    assert await charges(dsn) == 1
 
 
 async def test_a_replay_waits_for_the_standby(store: Store, no_standby: NoStandby) -> None:
@@ -64,3 +69,13 @@ async def test_a_replay_waits_for_the_standby(store: Store, no_standby: NoStandb
             await store.charge(key, REQUEST)
 
     assert await store.charge(key, REQUEST) == (first, True)
+
+
+async def test_what_no_standby_confirms_is_not_read(store: Store, no_standby: NoStandby) -> None:
+    """This server has nobody who tells it that it is the primary."""
+    key = uuid.uuid4().hex
+    await store.charge(key, REQUEST)
+    async with no_standby():
+        with pytest.raises(StoreUnavailable):
+            await store.get(key)
+    assert (await store.get(key)).status == "captured"

@@ -21,13 +21,14 @@ class Ledger:
         self.hangs = hangs
         self.released = 0
 
-    async def fetchrow(self, *_: object) -> dict[str, int]:
+    async def returning(self, query: str, *_: object) -> list[Any]:
         self._here()
+        if "leases" not in query:
+            return self.untold()
         self.leased.set()
-        return {"term": 1}
+        return [{"term": 1}]
 
-    async def fetch(self, *_: object) -> list[Any]:
-        self._here()
+    def untold(self) -> list[Any]:
         return []
 
     async def execute(self, query: str, *_: object) -> str:
@@ -76,11 +77,11 @@ class Full(Ledger):
         self.leases = 0
         self.told = asyncio.Event()
 
-    async def fetchrow(self, *words: object) -> dict[str, int]:
-        self.leases += 1
-        return await super().fetchrow(*words)
+    async def returning(self, query: str, *words: object) -> list[Any]:
+        self.leases += "leases" in query
+        return await super().returning(query, *words)
 
-    async def fetch(self, *_: object) -> list[Any]:
+    def untold(self) -> list[Any]:
         event = {"position": 1, "topic": "t", "key": "k", "value": b"v"}
         return [] if self.told.is_set() else [event]
 
