@@ -22,7 +22,7 @@ import aiohttp
 
 from loadtests.client import API
 
-_DEFAULT, _MOST = 40, 1_000
+_COUNT, _MOST_COUNT = 40, 1_000
 _LOOK_EVERY_SECONDS = 0.05
 _PAUSE_SECONDS = (0.3, 1.0)
 """Between two orders, at random: not in step with anything that comes round in the cluster."""
@@ -50,9 +50,9 @@ class Plan:
         Raises:
             ValueError: COUNT is not a number from 1 to 1,000.
         """
-        given = env.get("COUNT") or str(_DEFAULT)
-        if not given.isdecimal() or not 1 <= int(given) <= _MOST:
-            raise ValueError(f"COUNT={given}: a number of orders from 1 to {_MOST:,}")
+        given = env.get("COUNT") or str(_COUNT)
+        if not given.isdecimal() or not 1 <= int(given) <= _MOST_COUNT:
+            raise ValueError(f"COUNT={given}: a number of orders from 1 to {_MOST_COUNT:,}")
         return cls(int(given), (env.get("EDGES") or "http://127.0.0.1:8080").split(",")[0])
 
 

@@ -14,7 +14,7 @@ waiting, and what the transaction held stays held until its fate is known.
 A read is linearizable, unless it asks for less: it has everything that was acknowledged before it.
 A primary that is cut off with some callers does not know at once that it has a successor. So after
 the read the server is asked whether it is the primary for certain, once in a second or two; where
-it does not know, a commit has to wait for the standby, which a successor's old primary has not.
+it does not know, the standby has to confirm an empty commit, and does not if it was promoted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import asyncpg
 
@@ -210,26 +210,26 @@ class Database:
 
         They are as of a moment after the call, with all that had been acknowledged.
         """
-
-        async def once(seconds: float) -> list[asyncpg.Record]:
-            async with self._connection(seconds) as connection:
-                rows = await connection.fetch(query, *args)
-                await _certain(connection)
-                return rows
-
-        return await self._persist("fetch", once)
+        return await self._rows("fetch", query, args, certain=True)
 
     async def returning(self, query: str, *args: Any) -> list[asyncpg.Record]:
         """Runs one statement that writes, or locks, and returns rows; it may be repeated.
 
         It is confirmed by the standby, and so is what it returns.
         """
+        return await self._rows("returning", query, args, certain=False)
 
+    async def _rows(
+        self, operation: str, query: str, args: Sequence[Any], *, certain: bool
+    ) -> list[asyncpg.Record]:
         async def once(seconds: float) -> list[asyncpg.Record]:
             async with self._connection(seconds) as connection:
-                return await connection.fetch(query, *args)
+                rows = await connection.fetch(query, *args)
+                if certain:
+                    await cast("_Connection", connection).certain()
+                return rows
 
-        return await self._persist("returning", once)
+        return await self._persist(operation, once)
 
     async def fetchrow(self, query: str, *args: Any) -> asyncpg.Record | None:
         """Reads one row, or None. For reading only, as `fetch`."""
@@ -385,11 +385,6 @@ def patience(waited: float, left: float, *, farewell: bool) -> float:
     """
     most = _FAREWELL_PATIENCE_SECONDS if farewell else _PATIENCE_SECONDS
     return min(most - waited, left - _BACK_SECONDS)
-
-
-async def _certain(connection: Connection) -> None:
-    own: _Connection = connection  # type: ignore[assignment]  # the pool's proxy of one
-    await own.certain()
 
 
 @asynccontextmanager

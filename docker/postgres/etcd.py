@@ -89,13 +89,11 @@ def removal(view: View, prefix: str) -> dict[str, Any]:
     }
 
 
-def renewal(view: View, prefix: str) -> dict[str, Any]:
+def renewal(leader: Key, prefix: str) -> dict[str, Any]:
     """The transaction that renews the leader's tenure, if it still is the leader."""
-    if view.leader is None:
-        raise ValueError("There is no leader")
-    put = {"key": _code(prefix + "tenure"), "value": _code(view.leader.value)}
+    put = {"key": _code(prefix + "tenure"), "value": _code(leader.value)}
     return {
-        "compare": _unchanged(prefix, leader=view.leader.revision),
+        "compare": _unchanged(prefix, leader=leader.revision),
         "success": [{"request_put": put}],
     }
 
@@ -157,13 +155,13 @@ class Etcd:
         """
         return bool(self._call("/v3/kv/txn", removal(view, self._prefix)).get("succeeded"))
 
-    def renew_tenure(self, view: View) -> bool:
+    def renew_tenure(self, leader: Key) -> bool:
         """Whether it was done; not if the leader is another by now.
 
         Raises:
             OSError: no member answers.
         """
-        return bool(self._call("/v3/kv/txn", renewal(view, self._prefix)).get("succeeded"))
+        return bool(self._call("/v3/kv/txn", renewal(leader, self._prefix)).get("succeeded"))
 
     def withdraw_request(self) -> None:
         """Takes away the request that Patroni's members hand over the primary's part.

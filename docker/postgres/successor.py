@@ -136,7 +136,7 @@ def main() -> None:
             try:
                 view = etcd.view()
                 if view.leader is not None and view.leader.value == me:
-                    tenure.renew(etcd, view)
+                    tenure.renew(etcd, view.leader)
                 else:
                     pause = successor.look(view)
             except OSError as error:

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .etcd import Etcd, Key, View
+from .etcd import Etcd, Key
 
 TENURE_SECONDS = 2.5
 STILL_SECONDS = 3.0
@@ -45,20 +45,18 @@ class Stillness:
 
 
 def renew(
-    etcd: Etcd, view: View, mark: Path = MARK, clock: Callable[[], float] = time.time
+    etcd: Etcd, leader: Key, mark: Path = MARK, clock: Callable[[], float] = time.time
 ) -> bool:
-    """Whether it was renewed; the leader in `view` is this member.
+    """Whether it was renewed; `leader` is Patroni's key of that name, and names this member.
 
     Raises:
         OSError: etcd does not answer. The tenure that there is goes on to its end.
     """
-    if view.leader is None:
-        return False
-    lease = etcd.lease(view.leader.lease)
+    lease = etcd.lease(leader.lease)
     if lease.granted - lease.left > FRESH_SECONDS:
         return False  # Patroni does not renew it: somebody may wait for its end
     asked_at = clock()
-    if not etcd.renew_tenure(view):
+    if not etcd.renew_tenure(leader):
         return False
     written = mark.with_suffix(".new")
     written.write_text(f"{asked_at + TENURE_SECONDS:.3f}\n")

@@ -6,11 +6,11 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from docker.postgres.etcd import Etcd, Key, View
+from docker.postgres.etcd import Etcd, Key
 from docker.postgres.tenure import STILL_SECONDS, TENURE_SECONDS, Stillness, renew
 
 PREFIX = "/holdfast/east/"
-VIEW = View(leader=Key("postgres-a-1", 7, 99), sync=None)
+LEADER = Key("postgres-a-1", 7, 99)
 
 
 class ScriptedEtcd(Etcd):
@@ -30,13 +30,13 @@ class ScriptedEtcd(Etcd):
 
 def test_a_primary_is_one_for_certain_from_the_moment_in_which_it_asked(tmp_path: Path) -> None:
     etcd, mark = ScriptedEtcd(left=19), tmp_path / "until"
-    assert renew(etcd, VIEW, mark, lambda: 1000.0)
+    assert renew(etcd, LEADER, mark, lambda: 1000.0)
     assert float(mark.read_text()) == 1000.0 + TENURE_SECONDS
 
 
 def test_it_is_renewed_only_while_the_leader_is_the_same(tmp_path: Path) -> None:
     etcd, mark = ScriptedEtcd(left=19, same_leader=False), tmp_path / "until"
-    assert not renew(etcd, VIEW, mark)
+    assert not renew(etcd, LEADER, mark)
     assert not mark.exists()
     (asked,) = etcd.asked
     leader = base64.b64encode(f"{PREFIX}leader".encode()).decode()
@@ -45,12 +45,8 @@ def test_it_is_renewed_only_while_the_leader_is_the_same(tmp_path: Path) -> None
 
 def test_who_may_lose_the_lease_by_its_end_renews_no_tenure(tmp_path: Path) -> None:
     etcd, mark = ScriptedEtcd(left=14), tmp_path / "until"
-    assert not renew(etcd, VIEW, mark)
+    assert not renew(etcd, LEADER, mark)
     assert not etcd.asked
-
-
-def test_without_a_leader_there_is_nothing_to_renew(tmp_path: Path) -> None:
-    assert not renew(ScriptedEtcd(left=19), View(None, None), tmp_path / "until")
 
 
 def test_stillness_begins_when_a_tenure_is_seen_first() -> None:
