@@ -43,7 +43,8 @@ class Failures:
         """The instance for another try, if there may be one; a retry is taken from the budget.
 
         One that was not tried yet, if there is any. Else, where a second run does no harm, one
-        that could be reached: slow is better than nobody when the others are dead.
+        that could be reached: slow is better than nobody when the others are dead. If none could
+        be, they are dialed again in turn: a packet may have been lost, and nothing was sent.
 
         Args:
             failure: of the last try.
@@ -57,8 +58,10 @@ class Failures:
         over = failure is not Failure.TIMEOUT
         failed.in_flight -= over  # a try that is over leaves its place to the next one
         other = pool.pick(self._instances, self._tie)
-        if other is None and repeatable and failure is Failure.CONNECT:
-            other = pool.pick(self._unreachable, self._tie)
+        if other is None and failure is Failure.CONNECT:
+            if repeatable:
+                other = pool.pick(self._unreachable, self._tie)
+            other = other or pool.pick((failed,), self._tie) or pool.pick((), self._tie)
         failed.in_flight += over
         if other is None:
             return None

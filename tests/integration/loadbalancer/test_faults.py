@@ -88,6 +88,26 @@ async def test_a_hung_backend_is_found_out_and_costs_one_try(cluster: Start, loa
     await asyncio.to_thread(made.wait_for, "x-a-1", "up")
 
 
+ONCE = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi"
+"""After which the next request needs a connection of its own."""
+
+
+async def test_a_balancer_that_was_held_up_itself_calls_nobody_late(
+    cluster: Start, load: Loads
+) -> None:
+    """Longer than a connection may take: those that were made meanwhile were made in time."""
+    made = cluster(1)
+    gets = load(made.port, b"GET /raw/%b HTTP/1.1\r\nHost: x\r\n\r\n" % ONCE.hex().encode(), 32)
+    for n in range(1, 13):
+        await gets.reach(n * 500)
+        made.balancer.signal(signal.SIGSTOP)
+        await asyncio.sleep(0.4)
+        made.balancer.signal(signal.SIGCONT)
+    assert (await gets.stop()).failed == 0
+    assert made.instance("x-a-1")["retries"] == 0
+    assert made.events("instance ejected") == []
+
+
 async def test_a_backend_that_errs_is_ejected_and_callers_see_nothing_of_it(
     cluster: Start, load: Loads
 ) -> None:

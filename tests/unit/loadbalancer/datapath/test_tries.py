@@ -18,12 +18,28 @@ def test_nothing_sent_goes_elsewhere_whatever_it_is(make: Make) -> None:
     assert script.pool.retries == 2
 
 
-def test_if_none_can_be_reached_it_is_a_503(make: Make) -> None:
+@pytest.mark.parametrize("lines", [[KEY], []])
+def test_who_could_not_be_reached_is_dialed_again_in_turn(make: Make, lines: list[bytes]) -> None:
     script = make()
+    script.ask(*lines, start=POST)
+    for _ in range(3):
+        script.exchange.connect_failed()
+    one, other, *again = script.dials
+    assert one is not other
+    assert again == [one, other]
+    assert script.connect().sent
+    assert script.pool.budget.retries == 0
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_if_none_can_be_reached_it_is_a_503(make: Make, instances: int) -> None:
+    script = make(instances)
     script.ask()
-    script.exchange.connect_failed()
-    script.exchange.connect_failed()
+    for _ in range(5):
+        assert script.caller.did == []
+        script.exchange.connect_failed()
     assert script.caller.did == ["503 no-instance"]
+    assert [i.ejection.failures for i in script.pool.instances.values()] == [1] * instances
     assert script.settled
 
 

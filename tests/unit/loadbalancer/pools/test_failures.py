@@ -55,12 +55,14 @@ def test_but_never_with_what_may_not_be_done_twice() -> None:
     assert another(failures, Failure.TIMEOUT, failed=slow, keyed=False) is None
 
 
-def test_nobody_is_left_when_all_are_dead() -> None:
-    pool, instances = pool_of(2)
+def test_all_that_could_not_be_reached_are_dialed_again_in_turn_but_not_for_ever() -> None:
+    pool, (one, two) = pool_of(2)
     failures = Failures(pool)
-    for instance in instances:
-        failures.add(instance, Failure.CONNECT, NOW)
-    assert another(failures, Failure.CONNECT, 0, failed=instances[1]) is None
+    for dialed, after in ((one, two), (two, one), (one, two), (two, one)):
+        failures.add(dialed, Failure.CONNECT, NOW)
+        assert another(failures, Failure.CONNECT, 0, failed=dialed, keyed=False) == after.port
+    failures.add(one, Failure.CONNECT, NOW)
+    assert another(failures, Failure.CONNECT, 0, failed=one) is None
 
 
 def test_one_that_broke_off_is_not_asked_again_at_once() -> None:
