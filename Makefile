@@ -94,7 +94,7 @@ fmt: venv ## format the code
 	@$(VENV)/ruff format . && $(VENV)/ruff check --fix .
 test: test-unit test-integration test-cluster test-gamedays ## all tests, the quick ones first
 test-unit: venv ## decisions and protocols, no I/O, seconds
-	@$(VENV)/python -m pytest tests/unit -q
+	@$(VENV)/python -m pytest tests/unit -q -n 2
 test-integration: venv images ## real processes on loopback
 	@$(VENV)/python -m pytest tests/integration -q -n 2 --dist loadfile
 test-compiled: compiled ## the balancer's integration tests, on the compiled one

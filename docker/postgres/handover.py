@@ -9,6 +9,11 @@ synchronous standby may be promoted, with it or without. But while it stands the
 two seconds before it follows anybody; without it, it follows at once, and commits have a standby
 to wait for before the old primary is back.
 
+For as long as a lease after a loss of all of etcd (20 s) a standby takes the primary's word that it
+is one (failsafe mode), and would not take over from it: the primary would step down, and some
+seconds later be the primary again. The same with one that has lost sight of etcd. So it is waited
+until both go by etcd.
+
 Only the standard library. Environment: PATRONI_PASSWORD, REGION, ETCD_NODES.
 """
 
@@ -32,6 +37,8 @@ PATRONI = "http://127.0.0.1:8008"
 ANSWER_SECONDS = 2
 WITHIN_SECONDS = 60
 AGAIN_SECONDS = 0.1
+IN_TOUCH_SECONDS = 3
+"""Patroni reads etcd every second (`loop_wait`)."""
 ENDED = 1
 
 
@@ -71,7 +78,8 @@ def hand_over(etcd: Etcd) -> str:
     primary, standby = before.get("leader"), before.get("sync_standby")
     if primary is None or standby is None:
         raise RuntimeError(f"Needs a primary and a synchronous standby, and there is: {before}")
-    address = next(m["api_url"] for m in members() if m["name"] == primary)
+    addresses = {m["name"]: m["api_url"] for m in members() if m["name"] in (primary, standby)}
+    await_obedience(addresses)
     began = time.monotonic()
     obeyed = False
     led: float | None = None
@@ -81,7 +89,7 @@ def hand_over(etcd: Etcd) -> str:
             ask, "/switchover", {"leader": primary, "candidate": standby}, WITHIN_SECONDS
         )
         while time.monotonic() - began < WITHIN_SECONDS:
-            if not obeyed and going_down(address):
+            if not obeyed and going_down(addresses[primary]):
                 obeyed = True
                 with suppress(OSError):  # then it takes a second longer
                     etcd.withdraw_request()
@@ -98,6 +106,29 @@ def hand_over(etcd: Etcd) -> str:
                     )
             time.sleep(AGAIN_SECONDS)
     raise RuntimeError(f"{standby} is not the primary with a standby of its own: {roles()}")
+
+
+def await_obedience(addresses: dict[str, str]) -> None:
+    """Waits until the members at these addresses would do what etcd says.
+
+    Raises:
+        RuntimeError: one of them still would not after a while.
+    """
+    until, told = time.monotonic() + WITHIN_SECONDS / 2, False
+    while names := " and ".join(m for m, a in addresses.items() if not obedient(a, time.time())):
+        if time.monotonic() > until:
+            raise RuntimeError(f"{names} cannot go by etcd, and would not obey: make heal")
+        if not told:
+            told = True
+            sys.stderr.write(f"{names}: has to find etcd again, waiting\n")
+        time.sleep(AGAIN_SECONDS)
+
+
+def obedient(address: str, now: float) -> bool:
+    """Whether the member there goes by what etcd says; `now` is in seconds of the epoch."""
+    found = status(address) or {}
+    fresh = now - found.get("dcs_last_seen", 0) < IN_TOUCH_SECONDS
+    return fresh and not found.get("failsafe_mode_is_active", False)
 
 
 def going_down(address: str) -> bool:

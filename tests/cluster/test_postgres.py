@@ -64,6 +64,20 @@ async def test_the_synchronous_standby_fails_and_no_request_does(
     await check(edges, tally)
 
 
+async def test_all_of_etcd_fails_and_no_request_does(edges: Edges, patient: PatientLoad) -> None:
+    """A primary that its members bear out stays one; its standby confirms what is read of it.
+
+    And a switchover as soon as etcd is back waits until all have found it.
+    """
+    async with patient.running() as tally:
+        await asyncio.sleep(BEFORE_SECONDS)
+        await asyncio.to_thread(make, "kill", "I=etcd-a-1 etcd-b-1 etcd-c-1")
+        await asyncio.sleep(AFTER_SECONDS)
+        await asyncio.to_thread(make, "heal")
+        await asyncio.to_thread(make, "switchover")
+    await check(edges, tally)
+
+
 async def test_a_switchover_fails_no_request(edges: Edges, patient: PatientLoad) -> None:
     async with patient.running() as tally:
         await asyncio.sleep(BEFORE_SECONDS)
