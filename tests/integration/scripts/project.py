@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 
 class Project:
-    """Its containers are made by `compose("up", "--detach")`, and go by `compose("down")`."""
+    """Its containers are there while it is `running`."""
 
     def __init__(self, folder: Path, compose: str) -> None:
         """`compose` is the file's text, with `{project}` where it needs its own name."""
@@ -30,3 +33,14 @@ class Project:
             capture_output=True,
             timeout=50,
         )
+
+    @contextmanager
+    def running(self) -> Iterator[Self]:
+        """Up; all of it goes in the end, also what a start that fails has made."""
+        try:
+            self.compose("up", "--detach")
+            yield self
+        finally:
+            self.compose(
+                "--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "1"
+            )

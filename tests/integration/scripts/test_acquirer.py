@@ -35,10 +35,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("acquirer")
     (folder / "turn").write_text(TURN)
     (folder / "turn").chmod(0o755)
-    made = Project(folder, COMPOSE)
-    made.compose("up", "--detach")
-    yield made
-    made.compose("down", "--timeout", "0")
+    with Project(folder, COMPOSE).running() as made:
+        yield made
 
 
 @pytest.mark.parametrize(

@@ -32,11 +32,9 @@ volumes:
 
 @pytest.fixture
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("disks"), COMPOSE)
-    made.compose("up", "--detach")
-    yield made
-    made.fault("heal")
-    made.compose("down", "--volumes", "--timeout", "1")
+    with Cluster(tmp_path_factory.mktemp("disks"), COMPOSE).running() as made:
+        yield made
+        made.fault("heal")
 
 
 def runs(cluster: Cluster, command: str) -> subprocess.CompletedProcess[str]:

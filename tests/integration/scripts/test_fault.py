@@ -67,10 +67,8 @@ class Cluster(Project):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("fault"))
-    made.compose("up", "--detach")
-    yield made
-    made.compose("down", "--timeout", "1")
+    with Cluster(tmp_path_factory.mktemp("fault")).running() as made:
+        yield made
 
 
 def test_kill_and_heal(cluster: Cluster) -> None:

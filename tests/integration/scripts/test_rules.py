@@ -35,10 +35,8 @@ print(time.monotonic() - began)
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("rules"), COMPOSE)
-    made.compose("up", "--detach")
-    yield made
-    made.compose("down", "--timeout", "1")
+    with Cluster(tmp_path_factory.mktemp("rules"), COMPOSE).running() as made:
+        yield made
 
 
 def seconds_to(cluster: Cluster, one: str, other: str) -> float | None:

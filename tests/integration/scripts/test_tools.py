@@ -63,10 +63,8 @@ class Cluster(Project):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("tools"), COMPOSE)
-    made.compose("up", "--detach")
-    yield made
-    made.compose("--profile", "tools", "down", "--remove-orphans", "--timeout", "0")
+    with Cluster(tmp_path_factory.mktemp("tools"), COMPOSE).running() as made:
+        yield made
 
 
 def read_until(reading: int, wanted: bytes) -> None:
