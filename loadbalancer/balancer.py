@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 TICK = 0.05
 """Seconds between sweeps: how late a time-out may be noticed."""
-_OVERSLEPT = 2 * TICK
+_OVERSLEPT_SECONDS = 2 * TICK
 _MOST_OVERSLEPT = 3
+"""Ticks in a row: time-outs have to be noticed on a machine that is always late, too."""
 _TICKS_A_SECOND = 20
 _IDLE_TICKS = 10
 _FIRST_WORD_SECONDS = 2.0
@@ -325,6 +326,6 @@ async def _next_tick() -> float:
     for _ in range(_MOST_OVERSLEPT):
         before = clock()
         await asyncio.sleep(TICK)
-        if clock() - before <= _OVERSLEPT:
+        if clock() - before <= _OVERSLEPT_SECONDS:
             break
     return clock()
