@@ -24,4 +24,5 @@ if [ -e /data/member ] && [ "$connections" != "$(cat /data/connections 2>/dev/nu
   fi
 fi
 
-exec patroni /etc/holdfast/patroni.yaml
+# -P: beside it lies etcd.py, and Patroni means another module by that name.
+exec python3 -P /etc/holdfast/run.py /etc/holdfast/patroni.yaml

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cluster.conftest import PROJECT, docker
+from tests.cluster.conftest import PROJECT, docker, make
 
 MEMBERS = ("postgres-a-1", "postgres-b-1", "postgres-c-1")
 _NOTES, _ENOUGH = "/dev/shm/acknowledged", "/dev/shm/enough"  # noqa: S108 - in the container
@@ -101,6 +101,43 @@ async def another_primary(than: str, seconds: float = 60) -> str:
             if now is not None and now != than:
                 return now
             await asyncio.sleep(0.2)
+
+
+def addresses(container: str) -> dict[str, str]:
+    """By network."""
+    told = docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", container)
+    return {network: on["IPAddress"] for network, on in json.loads(told).items()}
+
+
+async def move(standby: str, primary: str) -> None:
+    """Gives a standby other addresses, and waits until it follows the primary from there."""
+    before = set(addresses(container(standby)).values())
+    await asyncio.to_thread(_reconnect_elsewhere, standby)
+    now = set(addresses(container(standby)).values())
+    assert now.isdisjoint(before)
+    following = "SELECT host(client_addr) FROM pg_stat_replication"
+    async with asyncio.timeout(60):
+        while now.isdisjoint(sql(primary, following).splitlines()):
+            await asyncio.sleep(0.2)
+    await whole()
+
+
+def _reconnect_elsewhere(member: str) -> None:
+    """Others take its addresses while it is away: the engine gives the lowest that are free."""
+    before = addresses(container(member))
+    image = docker("inspect", "--format", "{{.Config.Image}}", container(member))
+    others: list[str] = []
+    make("cut", f"I={member}")
+    try:
+        for network, address in before.items():
+            run = ("run", "--detach", "--rm", "--network", network, "--entrypoint", "sleep", image)
+            taken = ""
+            while taken != address and len(others) < 10:
+                others.append(docker(*run, "60"))
+                taken = addresses(others[-1])[network]
+        make("heal")
+    finally:
+        docker("rm", "--force", *others)
 
 
 @asynccontextmanager
