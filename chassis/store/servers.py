@@ -7,7 +7,9 @@ it was replaced and does not know it yet.
 
 Whoever has waited a while for an answer raises a doubt. Then the server is asked something easy;
 when that stays unanswered too, and nobody else heard of it, every connection to it is dropped and
-the next one is looked for: waiting for a server that hangs ends after less than a second.
+the next one is looked for: waiting for a server that hangs ends after less than a second. Where
+nobody has asked for some seconds the doubt comes by itself, else whoever asks next has to wait, and
+is refused.
 
 A connection takes five messages there and back, so from afar it may take longer than its caller's
 patience. It is opened all the same, and is the next caller's: else a server that is only slow would
@@ -43,6 +45,7 @@ _ANSWER_SECONDS = 0.5
 _AGAIN_SECONDS = 0.2
 _BETTER_SECONDS = 0.3  # once one has answered, how long the preferred one is waited for
 _IMPROVE_SECONDS = 10.0
+_QUIET_SECONDS = 5.0
 _DEFAULT_PORT = 5432
 
 # A standby says what it has of the primary's timeline; only a primary says which it is on.
@@ -98,6 +101,7 @@ class Servers:
         self._timeline = 0
         self._search: asyncio.Task[Server] | None = None
         self._check: asyncio.Task[None] | None = None
+        self._quiet: asyncio.TimerHandle | None = None
         self._connections: WeakSet[Connection] = WeakSet()
         # Connections whose callers gave up, made or not yet: never more than a pool is short of.
         self._left: list[asyncio.Task[Connection]] = []
@@ -188,6 +192,14 @@ class Servers:
             self._check = asyncio.create_task(self._ask_monitor(), name="postgres-doubt")
             self._check.add_done_callback(self._checked)
 
+    def _doubt_when_quiet(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._quiet is not None:
+            self._quiet.cancel()
+        if loop.time() - self._heard >= _QUIET_SECONDS:
+            self.doubt()
+        self._quiet = loop.call_later(_QUIET_SECONDS, self._doubt_when_quiet)
+
     def improve(self) -> None:
         """Looks for the preferred server again, if another is used, every ten seconds."""
         now = asyncio.get_running_loop().time()
@@ -199,6 +211,8 @@ class Servers:
     async def aclose(self) -> None:
         """Stops looking."""
         self._drop_left()
+        if self._quiet is not None:
+            self._quiet.cancel()
         tasks = [task for task in (self._search, self._check) if task is not None]
         for task in tasks:
             task.cancel()
@@ -267,6 +281,7 @@ class Servers:
         self.heard()
         self._found_at = self._heard
         self._broke_at = None
+        self._doubt_when_quiet()
         if changed:
             POSTGRES_SERVER_CHANGES.inc()
             log.info("postgres", extra={"server": found.server.host, "standby": found.standby})

@@ -36,6 +36,16 @@ class Connection:
     """One that was made."""
 
     ended = False
+    asked = 0
+
+    def __init__(self, *, mute: bool = False) -> None:
+        self._mute = mute
+
+    async def fetchval(self, _: str) -> int:
+        self.asked += 1
+        if self._mute:
+            await asyncio.Event().wait()
+        return 1
 
     def is_closed(self) -> bool:
         return self.ended
@@ -72,9 +82,11 @@ def servers_at(address: str) -> Servers:
     return servers
 
 
-def use(servers: Servers, server: Server, address: str) -> None:
-    monitor: Any = Connection()
-    servers._use(Found(server, address, standby=False, timeline=1, connection=monitor))
+def use(servers: Servers, server: Server, address: str, *, mute: bool = False) -> Connection:
+    monitor = Connection(mute=mute)
+    given: Any = monitor
+    servers._use(Found(server, address, standby=False, timeline=1, connection=given))
+    return monitor
 
 
 async def give_up(servers: Servers) -> None:
@@ -169,3 +181,49 @@ async def test_who_says_nothing_said_no_goodbye(monkeypatch: pytest.MonkeyPatch)
     assert not notes.note(0, TimeoutError())
     assert not notes.note(1, ConnectionRefusedError())  # a moment of dying
     assert not notes.note(1, OSError("no route to host"))
+
+
+@pytest.fixture
+async def searches(monkeypatch: pytest.MonkeyPatch) -> list[Servers]:
+    """Time runs fast, and who begins to look for a server does no more than that."""
+    monkeypatch.setattr("chassis.store.servers._QUIET_SECONDS", 0.01)
+    monkeypatch.setattr("chassis.store.servers._ANSWER_SECONDS", 0.01)
+    begun: list[Servers] = []
+
+    def find(servers: Servers) -> None:
+        begun.append(servers)
+
+    monkeypatch.setattr(Servers, "_find", find)
+    return begun
+
+
+async def test_a_server_that_dies_while_nobody_asks_is_found_out(searches: list[Servers]) -> None:
+    servers = servers_at("10.0.0.1")
+    monitor = use(servers, HERE, "10.0.0.1", mute=True)
+    while not searches:
+        await asyncio.sleep(0)
+    assert searches == [servers]
+    assert monitor.ended
+    await servers.aclose()
+
+
+async def test_a_server_that_is_asked_when_quiet_is_kept_if_it_answers(
+    searches: list[Servers],
+) -> None:
+    servers = servers_at("10.0.0.1")
+    monitor = use(servers, HERE, "10.0.0.1")
+    while monitor.asked < 3:
+        await asyncio.sleep(0)
+    assert searches == []
+    await servers.aclose()
+
+
+async def test_one_that_is_heard_of_is_not_asked(searches: list[Servers]) -> None:
+    servers = servers_at("10.0.0.1")
+    monitor = use(servers, HERE, "10.0.0.1")
+    until = asyncio.get_running_loop().time() + 0.1
+    while asyncio.get_running_loop().time() < until:
+        servers.heard()
+        await asyncio.sleep(0)
+    assert monitor.asked == 0
+    await servers.aclose()
