@@ -117,7 +117,7 @@ async def move(standby: str, primary: str) -> None:
     assert now.isdisjoint(before)
     following = "SELECT host(client_addr) FROM pg_stat_replication"
     async with asyncio.timeout(60):
-        while now.isdisjoint(sql(primary, following).splitlines()):
+        while now.isdisjoint((await asyncio.to_thread(sql, primary, following)).splitlines()):
             await asyncio.sleep(0.2)
     await whole()
 
