@@ -58,6 +58,7 @@ class Tries(Asker):
     Attributes:
         answering: the head of the answer has come.
         repeatable: a second run of it does no harm.
+        movable: and all of it is kept, so that it can be sent to another instance as well.
         tries: how often the request was sent.
         dialing: ends the attempt to open a connection; None if there is none.
         past: tries that ended without being the answer: instance, outcome, seconds.
@@ -71,8 +72,9 @@ class Tries(Asker):
     __slots__ = (
         "_asks_leave", "_caller", "_deadline", "_failures", "_framing", "_front", "_keep",
         "_lates", "_link", "_reusable", "_seconds", "_upload", "admitted_at", "answered_at",
-        "answering", "began", "dialing", "due", "head", "instance", "past", "phase", "placed_at",
-        "pool", "repeatable", "request_id", "sent_at", "status", "tie", "tried_at", "tries",
+        "answering", "began", "dialing", "due", "head", "instance", "movable", "past", "phase",
+        "placed_at", "pool", "repeatable", "request_id", "sent_at", "status", "tie", "tried_at",
+        "tries",
     )  # fmt: skip
 
     def __init__(
@@ -83,7 +85,7 @@ class Tries(Asker):
         self.pool = pool
         self.head = head
         self.request_id = head.request_id
-        self.repeatable = head.repeatable
+        self.repeatable = self.movable = head.repeatable
         self.began = now
         self.due = 0.0
         self.phase: Phase = RECEIVING
@@ -120,12 +122,14 @@ class Tries(Asker):
             self.request_id = front.hop.request_id()
         if pool.affinity is not None:
             self.tie = pool.affinity.read(self.head, self.client)
+        upload = self._upload
+        if upload is not None and (upload.long or self._asks_leave):
+            self.movable = False
         instance = None
         if pool.in_flight < pool.limit:
-            if self.repeatable:  # as `first`, without the call
-                instance = pool.pick((), self.tie)
-            else:
-                instance = pool.first(now, self.tie, False)
+            # As `first`, without the call.
+            movable = self.movable
+            instance = pool.pick((), self.tie) if movable else pool.first(now, self.tie, False)
         if self._seconds <= 0:
             self._give_up(problems.GIVEN_UP[Failure.TIMEOUT])
         elif instance is not None:  # as `place_found`, without the call

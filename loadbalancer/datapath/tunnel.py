@@ -160,7 +160,7 @@ class Link(End):
 class Tunnel:
     """Finds an instance for a caller, joins them, and accounts for it."""
 
-    repeatable = True
+    movable = True
     """Until it is joined: nothing was sent to anybody."""
 
     def __init__(self, front: Front, caller: Caller) -> None:
@@ -199,7 +199,7 @@ class Tunnel:
             self.tie = Tie("", known[0].host.encode())  # nothing else is known of who it is
         instance = None
         if pool.in_flight < pool.limit:
-            instance = pool.first(now, self.tie, self.repeatable)
+            instance = pool.first(now, self.tie, self.movable)
         if instance is not None:
             self.place_found(instance, now)
         elif not pool.usable or len(pool.waiting) >= pool.settings.max_waiting:

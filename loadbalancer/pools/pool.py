@@ -35,8 +35,8 @@ class Waiter(Protocol):
 
     tie: Tie | None
 
-    repeatable: bool
-    """A second run of it does no harm."""
+    movable: bool
+    """It can be sent to another instance as well."""
 
     def place_found(self, instance: Instance, now: float) -> None:
         """It gets one."""
@@ -102,12 +102,12 @@ class Pool:
                 return instance
         return None
 
-    def first(self, now: float, tie: Tie | None, repeatable: bool) -> Instance | None:
+    def first(self, now: float, tie: Tie | None, movable: bool) -> Instance | None:
         """The instance for the first try; None if none has room.
 
-        What cannot be repeated elsewhere is no way to find out about one that was ejected.
+        What cannot be sent elsewhere as well is no way to find out about one that was ejected.
         """
-        if not repeatable:
+        if not movable:
             doubted = [i for i in self.instances.values() if i.ejection.doubted(now)]
             instance = self.pick(doubted, tie) if doubted else None
             if instance is not None:
@@ -118,7 +118,7 @@ class Pool:
         """Places have become free."""
         while self.waiting and self.in_flight < self.limit:
             first = self.waiting[0]
-            instance = self.first(now, first.tie, first.repeatable)
+            instance = self.first(now, first.tie, first.movable)
             if instance is None:
                 return
             self.waiting.popleft().place_found(instance, now)

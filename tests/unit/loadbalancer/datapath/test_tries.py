@@ -86,6 +86,27 @@ def test_a_body_that_is_not_kept_cannot_be_sent_again(make: Make) -> None:
     assert script.caller.did == ["502 instance-failed"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "body", "waits"),
+    [
+        ([KEY, b"Content-Length: 2"], b"hi", False),
+        ([KEY, b"Content-Length: 3"], b"hi!", True),  # longer than what is kept
+        ([KEY, b"Content-Length: 3", b"Expect: 100-continue"], b"", True),
+        ([b"Content-Length: 2"], b"hi", True),
+    ],
+)
+def test_only_what_can_be_sent_elsewhere_as_well_finds_out_about_an_instance_that_is_back(
+    make: Make, lines: list[bytes], body: bytes, waits: bool
+) -> None:
+    script = make(retry=RetrySettings(keep_body=2))
+    back = next(iter(script.pool.instances.values()))
+    script.now += back.ejection.eject("3 in a row", script.now)
+    assert back.ejection.check_succeeded(script.now)
+    for _ in range(20):
+        script.ask(*lines, start=POST, body=body)
+    assert (back in script.dials) is not waits
+
+
 def test_a_dead_pooled_connection_costs_no_try_and_blames_nobody(make: Make) -> None:
     script = make(pooled=True)
     script.ask()

@@ -404,7 +404,7 @@ def test_slowness_of_all_makes_us_patient_up_to_a_limit() -> None:
 
 
 class Waiter:
-    repeatable = True
+    movable = True
 
     def __init__(self) -> None:
         self.tie: Tie | None = None
@@ -423,17 +423,17 @@ def test_what_cannot_be_repeated_is_not_for_finding_out_about_one_that_is_back()
     script.check(1, READY)
     assert script.state(1) is State.UP
 
-    def served(*, repeatable: bool) -> set[int]:
-        firsts = [script.pool.first(script.now, None, repeatable=repeatable) for _ in range(20)]
+    def served(*, movable: bool) -> set[int]:
+        firsts = [script.pool.first(script.now, None, movable=movable) for _ in range(20)]
         return {i.port for i in firsts if i}
 
-    assert served(repeatable=False) == {2}
-    assert served(repeatable=True) == {1, 2}
+    assert served(movable=False) == {2}
+    assert served(movable=True) == {1, 2}
     script.at(2).in_flight = script.pool.settings.max_connections
-    assert served(repeatable=False) == {1}
+    assert served(movable=False) == {1}
     script.at(2).in_flight = 0
     script.answer(1, 200)
-    assert served(repeatable=False) == {1, 2}
+    assert served(movable=False) == {1, 2}
 
 
 def test_who_waits_is_served_in_turn_when_there_is_room() -> None:
