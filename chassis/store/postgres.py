@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import asyncpg
 
 from chassis.metrics import POSTGRES_CONNECTIONS, STORE_ERRORS, STORE_SECONDS
-from chassis.resilience import current_deadline, remaining_or
+from chassis.resilience import current_deadline
 from chassis.store.errors import StoreBusy, StoreLocked, StoreUnavailable
 from chassis.store.servers import CONNECT_SECONDS, Servers
 
@@ -48,9 +49,12 @@ else:
     _BaseConnection = asyncpg.Connection
 
 _PATIENCE_SECONDS = 0.8
-_FAREWELL_PATIENCE_SECONDS = 4.5
+_FAREWELL_PATIENCE_SECONDS = 3.5
 _LEAST_SECONDS = 0.05  # with less time than this nothing is begun
-_BACK_SECONDS = 0.5  # of the deadline: so long may the word that it did not go take to the caller
+# Of what is left to the deadline: so long may the word that it did not go take to the caller, three
+# hops away, on a machine that is as busy as one is where a zone has just died.
+_BACK_SECONDS = 1.0
+_BACK_SHARE = 0.2  # of a shorter deadline
 _ROLLBACK_SECONDS = 0.4  # whoever takes longer is away: the end of the connection is a rollback too
 _DOUBT_SECONDS = 0.25
 _COMMAND_SECONDS = 4.0
@@ -332,19 +336,21 @@ class Database:
         """Tries again, on another connection, within its patience and the request's deadline."""
         loop = asyncio.get_running_loop()
         began = loop.time()
+        end = _end(began)
         doubt = loop.call_later(_DOUBT_SECONDS, self._servers.doubt)
         conflicts = 0
         try:
             while True:
                 try:
-                    async with asyncio.timeout(_time()):
-                        result = await once(max(_LEAST_SECONDS, self._patience(began)))
+                    least = loop.time() + _LEAST_SECONDS
+                    async with asyncio.timeout_at(None if end is None else max(least, end)):
+                        result = await once(max(_LEAST_SECONDS, self._patience(began, end)))
                 except (*_AWAY, *_CONFLICT, *_CUT, TimeoutError) as error:
                     kind = type(error).__name__
                     STORE_ERRORS.labels("postgres", kind).inc()
                     self._note(error)
                     conflicts += isinstance(error, (*_CONFLICT, *_CUT))
-                    if conflicts == _TRIES or self._patience(began) < _LEAST_SECONDS:
+                    if conflicts == _TRIES or self._patience(began, end) < _LEAST_SECONDS:
                         raise StoreUnavailable(f"Postgres: {kind}") from error
                     await asyncio.sleep(_PAUSE_SECONDS)
                 except (*_LOCKED, *_BUSY) as error:
@@ -360,11 +366,11 @@ class Database:
             doubt.cancel()
             STORE_SECONDS.labels("postgres", operation).observe(loop.time() - began)
 
-    def _patience(self, began: float) -> float:
+    def _patience(self, began: float, end: float | None) -> float:
         """Seconds that a call which began then may still wait for a server."""
-        waited = asyncio.get_running_loop().time() - began
-        left = remaining_or(_COMMAND_SECONDS)
-        return patience(waited, left, farewell=self._servers.farewell)
+        now = asyncio.get_running_loop().time()
+        left = math.inf if end is None else end - now
+        return patience(now - began, left, farewell=self._servers.farewell)
 
     def _note(self, error: Exception) -> None:
         away = isinstance(error, (OSError, asyncpg.PostgresConnectionError, *_STEPPED_DOWN))
@@ -375,16 +381,28 @@ class Database:
 def patience(waited: float, left: float, *, farewell: bool) -> float:
     """Seconds that a call may still wait for a server.
 
-    Whoever waits to the very end of the deadline is answered for by the hop before it, which knows
-    less: a 504, instead of a 503 that tells when to come back.
-
     Args:
         waited: seconds since the call began.
-        left: seconds until its request's deadline.
+        left: seconds until it has to end (`usable`).
         farewell: a server said goodbye, so that another one comes soon.
     """
     most = _FAREWELL_PATIENCE_SECONDS if farewell else _PATIENCE_SECONDS
-    return min(most - waited, left - _BACK_SECONDS)
+    return min(most - waited, left)
+
+
+def usable(left: float) -> float:
+    """Seconds until a call has to end whose request has `left` seconds until its deadline.
+
+    Whoever waits to the very end is answered for by the hop before it, which knows less: a 504,
+    instead of a 503 that tells when to come back.
+    """
+    return left - min(_BACK_SECONDS, _BACK_SHARE * left)
+
+
+def _end(began: float) -> float | None:
+    """When a call has to end that begins now; None where there is no deadline."""
+    deadline = current_deadline.get()
+    return None if deadline is None else began + usable(deadline.remaining())
 
 
 @asynccontextmanager
@@ -397,10 +415,9 @@ async def _transaction(connection: Connection) -> AsyncIterator[None]:
     except BaseException:
         await _roll_back(connection, transaction)
         raise
-    seconds = min(_COMMIT_SECONDS, remaining_or(_COMMAND_SECONDS) - _BACK_SECONDS)
     commit = asyncio.ensure_future(transaction.commit())
     try:
-        await asyncio.wait({commit}, timeout=max(_LEAST_SECONDS, seconds))
+        await asyncio.wait({commit}, timeout=_COMMIT_SECONDS)
     finally:
         if not commit.done():
             connection.terminate()
@@ -415,16 +432,6 @@ async def _roll_back(connection: Connection, transaction: asyncpg.transaction.Tr
                 await transaction.rollback()
     except (*_AWAY, asyncpg.PostgresError):
         connection.terminate()
-
-
-def _time() -> float | None:
-    """Seconds that a try may take, so that its end can still be told to the caller as what it is.
-
-    Without it whoever waits to the end, for a lock, say, is answered for by the hop before: a 504.
-    None where there is no deadline.
-    """
-    deadline = current_deadline.get()
-    return None if deadline is None else max(_LEAST_SECONDS, deadline.remaining() - _BACK_SECONDS)
 
 
 def _expire(pool: asyncpg.Pool[asyncpg.Record]) -> None:

@@ -159,7 +159,7 @@ class Load:
         finally:
             self.tally.slowest = max(self.tally.slowest, time.monotonic() - began)
         if answer.status_code not in good:
-            self.tally.failures.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+            self.tally.failures.append(_failure(f"{method} {path}", answer))
             return None
         return answer
 
@@ -185,7 +185,7 @@ class PatientLoad(Load):
                 if answer.status_code in (200, 201):
                     break
                 if (answer.status_code, answer.json()["type"]) not in COME_BACK:
-                    self.tally.failures.append(f"order: {answer.status_code} {answer.text[:200]}")
+                    self.tally.failures.append(_failure("order", answer))
                     return
                 self.told_to_come_back += 1
                 await asyncio.sleep(int(answer.headers["Retry-After"]))
@@ -193,6 +193,12 @@ class PatientLoad(Load):
         self.tally.acknowledged[order["id"]] = account
         self.tally.keys[key] = order["id"]
         self.tally.seats += [(show, seat) for seat in order["seats"]]
+
+
+def _failure(what: str, answer: httpx.Response) -> str:
+    seconds, request = answer.elapsed.total_seconds(), answer.headers.get("X-Request-Id", "-")
+    status, text = answer.status_code, answer.text[:200]
+    return f"{what}: {status} after {seconds:.2f} s (request {request}): {text}"
 
 
 async def undecided(edges: Edges, tally: Tally, seconds: float = 60) -> dict[str, str]:

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.cluster.buyers import Edges, Load, PatientLoad, Tally, sign_up, undecided
+from tests.cluster.buyers import Edges, Load, PatientLoad, Tally, sign_up
 from tests.cluster.conftest import docker, make, settled
+from tests.cluster.judging import check
 
 ACCOUNTS = 8
 BEFORE_SECONDS = 3  # steady state first
@@ -43,15 +44,6 @@ async def under_load(load: Load, *fault: str, after: float = AFTER_SECONDS) -> T
         await asyncio.to_thread(make, *fault)
         await asyncio.sleep(after)
     return tally
-
-
-async def check(edges: Edges, tally: Tally) -> None:
-    """The invariants that a client can see."""
-    assert len(tally.acknowledged) > 20, "too few orders to say anything"
-    assert not tally.failures, f"{len(tally.failures)} of {tally.requests}: {tally.failures[:5]}"
-    assert len(set(tally.keys.values())) == len(tally.keys), "two keys share an order"
-    assert len(set(tally.seats)) == len(tally.seats), "a seat was sold twice"
-    assert await undecided(edges, tally) == {}
 
 
 @pytest.mark.parametrize(

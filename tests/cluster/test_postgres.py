@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.cluster import members
-from tests.cluster.buyers import Edges, PatientLoad, Tally, sign_up, undecided
+from tests.cluster.buyers import Edges, PatientLoad, sign_up
 from tests.cluster.conftest import containers, docker, make, settled
+from tests.cluster.judging import check
 
 ACCOUNTS = 8
 BEFORE_SECONDS = 3
@@ -26,15 +27,6 @@ async def patient(edges: Edges, big_shows: list[int]) -> AsyncIterator[PatientLo
     yield PatientLoad(edges, [await sign_up(edges) for _ in range(ACCOUNTS)], big_shows)
     make("heal")
     await members.whole()
-
-
-async def check(edges: Edges, tally: Tally) -> None:
-    """The invariants that a client can see."""
-    assert len(tally.acknowledged) > 20, "too few orders to say anything"
-    assert not tally.failures, f"{len(tally.failures)} of {tally.requests}: {tally.failures[:5]}"
-    assert len(set(tally.keys.values())) == len(tally.keys), "two keys share an order"
-    assert len(set(tally.seats)) == len(tally.seats), "a seat was sold twice"
-    assert await undecided(edges, tally) == {}
 
 
 @pytest.mark.parametrize("fault", ["kill", "pause", "cut"])

@@ -7,25 +7,31 @@ import pytest
 
 from chassis.store import postgres
 from chassis.store.errors import StoreBusy, StoreLocked, StoreUnavailable
-from chassis.store.postgres import Database, patience
+from chassis.store.postgres import Database, patience, usable
 
 
 @pytest.mark.parametrize(
     ("waited", "left", "farewell", "expected"),
     [
-        (0.0, 5.0, False, 0.8),  # a server that died: its successor takes longer than anybody waits
-        (0.5, 4.5, False, 0.3),
-        (0.0, 5.0, True, 4.5),  # one that said goodbye has a successor already
-        (1.0, 4.0, True, 3.5),
-        (0.0, 3.9, True, 3.4),  # the word that it did not go comes before the deadline
-        (0.0, 0.7, False, 0.2),
-        (0.0, 0.3, False, -0.2),
+        (0.0, 4.0, False, 0.8),  # a server that died: its successor takes longer than anybody waits
+        (0.5, 3.5, False, 0.3),
+        (0.0, 4.0, True, 3.5),  # one that said goodbye has a successor already
+        (1.0, 3.0, True, 2.5),
+        (0.0, 2.9, True, 2.9),  # whoever has spent of its time elsewhere
+        (0.0, 0.2, False, 0.2),
     ],
 )
-def test_patience_ends_in_time_to_say_so(
+def test_a_call_waits_for_a_successor_and_less_for_a_server_that_died(
     waited: float, left: float, farewell: bool, expected: float
 ) -> None:
     assert patience(waited, left, farewell=farewell) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("left", "expected"), [(5.0, 4.0), (1.0, 0.8), (0.3, 0.24), (0.0, 0.0)])
+def test_the_word_that_it_did_not_go_comes_before_the_deadline(
+    left: float, expected: float
+) -> None:
+    assert usable(left) == pytest.approx(expected)
 
 
 class Refusing:
