@@ -2,6 +2,7 @@
 # Slow networks: what `fault.sh slow` does, and what undoes it. A helper beside each container lets wait what
 # leaves it (docker/nemesis/delay.py), and ends with the container's network.
 # Lines of $targets are those of fault.sh: instance container zone state.
+# shellcheck disable=SC2154,SC2016 # assigned there; what stands in single quotes expands in the shell that xargs starts
 
 # delayer OPTION... -- ARGUMENT...: the helper, in the network namespace that an option names.
 delayer() {

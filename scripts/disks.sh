@@ -2,6 +2,7 @@
 # Full disks: what `fault.sh fill` does, and what undoes it. Only a volume with a size of its own may be filled
 # (scripts/small-disk.sh gives kafka-b one): any other ends where the machine's disk ends.
 # Lines of $targets are those of fault.sh: instance container zone state.
+# shellcheck disable=SC2154,SC2016 # assigned there; what stands in single quotes expands in the shell that xargs starts
 readonly FILLER=.filler
 
 # bounded CONTAINER: whether what it has on /data has a size of its own.

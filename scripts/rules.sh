@@ -2,6 +2,7 @@
 # Rules in a container's own network namespace, made from beside it by the image holdfast/nemesis: what
 # `fault.sh split` does. Who has any is in .state/rules, so that `heal` can lift them.
 # Lines of $targets and $everything are those of fault.sh: instance container zone state.
+# shellcheck disable=SC2154,SC2016 # assigned there; what stands in single quotes expands in the shell that xargs starts
 readonly RULES=.state/rules
 
 # beside CONTAINER COMMAND...: in its network namespace, with the power over it that it lacks itself.
