@@ -17,7 +17,7 @@ deaths() { docker inspect --format '{{.RestartCount}}' "$PROJECT-$1"; }
 # crash_one INSTANCE BEFORE SECONDS: whether it came to the point and died in that time.
 crash_one() {
   local until=$((SECONDS + $3))
-  docker exec "$PROJECT-$1" bash -c "echo '$point' >$ARMED"
+  docker exec "$PROJECT-$1" bash -c "echo '$point' >$ARMED" || return 1
   while [ "$(deaths "$1")" = "$2" ]; do
     if [ $SECONDS -ge $until ]; then
       docker exec "$PROJECT-$1" rm -f $ARMED || true # it may die just now; who died has forgotten it

@@ -54,7 +54,7 @@ _LEAST_SECONDS = 0.05  # with less time than this nothing is begun
 # Of what is left to the deadline: so long may the word that it did not go take to the caller, three
 # hops away, on a machine that is as busy as one is where a zone has just died.
 _BACK_SECONDS = 1.0
-_BACK_SHARE = 0.5  # where there is less than two
+_BACK_SHARE = 0.5  # of what is left, where that is less than two seconds
 _ROLLBACK_SECONDS = 0.4  # whoever takes longer is away: the end of the connection is a rollback too
 _DOUBT_SECONDS = 0.25
 _COMMAND_SECONDS = 4.0

@@ -91,10 +91,18 @@ class Tally:
 
     requests: int = 0
     failures: list[str] = field(default_factory=list)
+    failed_ids: list[str] = field(default_factory=list)
     slowest: float = 0.0
     acknowledged: dict[str, Account] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     seats: list[tuple[int, int]] = field(default_factory=list)
+
+    def refused(self, what: str, answer: httpx.Response) -> None:
+        """An answer that should not have been."""
+        status, seconds = answer.status_code, answer.elapsed.total_seconds()
+        self.failures.append(f"{what}: {status} after {seconds:.2f} s: {answer.text[:200]}")
+        if request_id := answer.headers.get("X-Request-Id"):
+            self.failed_ids.append(request_id)
 
 
 class Load:
@@ -159,7 +167,7 @@ class Load:
         finally:
             self.tally.slowest = max(self.tally.slowest, time.monotonic() - began)
         if answer.status_code not in good:
-            self.tally.failures.append(_failure(f"{method} {path}", answer))
+            self.tally.refused(f"{method} {path}", answer)
             return None
         return answer
 
@@ -185,7 +193,7 @@ class PatientLoad(Load):
                 if answer.status_code in (200, 201):
                     break
                 if (answer.status_code, answer.json()["type"]) not in COME_BACK:
-                    self.tally.failures.append(_failure("order", answer))
+                    self.tally.refused("order", answer)
                     return
                 self.told_to_come_back += 1
                 await asyncio.sleep(int(answer.headers["Retry-After"]))
@@ -193,12 +201,6 @@ class PatientLoad(Load):
         self.tally.acknowledged[order["id"]] = account
         self.tally.keys[key] = order["id"]
         self.tally.seats += [(show, seat) for seat in order["seats"]]
-
-
-def _failure(what: str, answer: httpx.Response) -> str:
-    seconds, request = answer.elapsed.total_seconds(), answer.headers.get("X-Request-Id", "-")
-    status, text = answer.status_code, answer.text[:200]
-    return f"{what}: {status} after {seconds:.2f} s (request {request}): {text}"
 
 
 async def undecided(edges: Edges, tally: Tally, seconds: float = 60) -> dict[str, str]:

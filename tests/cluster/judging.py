@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from tests.cluster.buyers import Edges, Tally, undecided
 from tests.cluster.conftest import PROJECT, docker
 
 _SHOWN = 5
 _TRACED = 2
-_REQUEST_ID = re.compile(r"\(request (\S+)\)")
 
 
 async def check(edges: Edges, tally: Tally) -> None:
@@ -24,8 +21,7 @@ async def check(edges: Edges, tally: Tally) -> None:
 def _told(tally: Tally) -> str:
     """The first failures, and the way of the very first ones through the cluster."""
     lines = [f"{len(tally.failures)} of {tally.requests}:", *tally.failures[:_SHOWN]]
-    ids = [found[1] for f in tally.failures if (found := _REQUEST_ID.search(f))]
-    for request_id in ids[:_TRACED]:
+    for request_id in tally.failed_ids[:_TRACED]:
         lines += hops(request_id)
     return "\n".join(lines)
 
